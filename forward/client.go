@@ -1,0 +1,68 @@
+package forward
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/inelpandzic/imdgo/internal/command"
+)
+
+// writeTimeout is how long a leader may leave a part unread. It holds back
+// what it cannot propose yet, so this is not a sign of death; but a part that
+// takes longer is better handed to somebody else.
+const writeTimeout = 5 * time.Second
+
+// Client hands parts to the leader at the other end of a connection.
+type Client struct {
+	conn net.Conn
+	head []byte // used again; guarded by the caller of Send
+	done sync.WaitGroup
+}
+
+// NewClient takes over conn. refused is called for every part that the leader
+// did not take; broken once, when the connection has ended for any reason:
+// what was sent and not refused may have been logged or not. Both are called on
+// the client's own goroutine.
+func NewClient(conn net.Conn, refused func(first uint64, why command.Refusal), broken func(error)) *Client {
+	c := &Client{conn: conn}
+	c.done.Go(func() {
+		r := bufio.NewReaderSize(conn, 512)
+		for {
+			first, why, err := readRefusal(r)
+			if err != nil {
+				_ = conn.Close() // it has ended anyway
+				broken(err)
+				return
+			}
+			refused(first, why)
+		}
+	})
+	return c
+}
+
+// Send hands a part over. It must not be called concurrently. An error means
+// that the connection has ended and that the part may have arrived.
+func (c *Client) Send(p *command.Part) error {
+	c.head = appendPartHead(c.head[:0], p)
+	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return fmt.Errorf("forwarding to the leader: %w", err)
+	}
+	buffers := net.Buffers{c.head, p.Ops}
+	if _, err := buffers.WriteTo(c.conn); err != nil {
+		c.Abort() // half a frame may be out: nothing can follow it
+		return fmt.Errorf("forwarding to the leader: %w", err)
+	}
+	return nil
+}
+
+// Abort ends the connection without waiting; a Send that hangs returns.
+func (c *Client) Abort() { _ = c.conn.Close() } // the reader reports what there is to report
+
+// Close ends the connection and waits until broken has returned.
+func (c *Client) Close() {
+	c.Abort()
+	c.done.Wait()
+}

@@ -1,0 +1,15 @@
+// Package forward is how operations get from the node they were issued on to
+// the leader: parts in one direction, refusals in the other, pipelined on one
+// connection. There are no acknowledgements. That a part was applied shows in
+// the origin's own replica, which is where its callers wait; the leader answers
+// only what it did not take.
+//
+// Frames are valid MessagePack, written and read by hand, so that other tools
+// can look at them:
+//
+//	part    = [1, low uint64, first uint64, base uint64, count uint64, operations bin32]
+//	refusal = [2, first uint64, reason uint8]
+//
+// The origin is not in the frame: it is the incarnation that the connection's
+// preamble named.
+package forward

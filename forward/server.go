@@ -1,0 +1,58 @@
+package forward
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/inelpandzic/imdgo/internal/command"
+)
+
+// refusalTimeout bounds the writing of a refusal: an origin that reads none
+// is not worth waiting for.
+const refusalTimeout = time.Second
+
+// Submit takes a part for the log. It may block for as long as there is no
+// room, which holds back the origin, and only it. refuse may be called at any
+// time later, at most once, from any goroutine.
+type Submit func(p command.Part, refuse func(command.Refusal))
+
+// Serve reads the parts of one origin until the connection ends. It returns nil
+// when the other side closed it between two parts, and [ErrFrame] when what it
+// sent cannot be taken.
+func Serve(conn net.Conn, origin uint64, submit Submit) error {
+	s := &server{conn: conn}
+	r := bufio.NewReaderSize(conn, 64<<10)
+	for {
+		p, err := readPart(r)
+		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("serving %016x: %w", origin, err)
+		}
+		p.Origin = origin
+		first := p.First
+		submit(p, func(why command.Refusal) { s.refuse(first, why) })
+	}
+}
+
+type server struct {
+	mu   sync.Mutex // guards writing
+	conn net.Conn
+}
+
+func (s *server) refuse(first uint64, why command.Refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
+	if _, err := s.conn.Write(appendRefusal(nil, first, why)); err != nil {
+		// The origin must not go on believing that the part was taken. It takes
+		// the end of the connection for "may have been logged" and asks again.
+		_ = s.conn.Close()
+	}
+}

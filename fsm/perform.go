@@ -1,0 +1,157 @@
+package fsm
+
+import (
+	"math"
+
+	"github.com/inelpandzic/imdgo/internal/command"
+)
+
+var mismatch = command.Result{Code: command.Mismatch}
+
+// perform does what an operation asks for, now. The map comes into being with
+// the first operation that names it, so that a declaration is not needed and
+// cannot be missed.
+func (m *Machine) perform(op *command.Op) command.Result {
+	table := m.table(op.Map)
+	c := table.contents.Load()
+	if c == nil {
+		c = newContents(op.Type, declaredTTL{})
+		table.contents.Store(c)
+	}
+	if c.kind != op.Type {
+		return mismatch
+	}
+	switch op.Kind {
+	case command.Set, command.SetIfAbsent, command.CompareAndSwap:
+		return m.set(c, op)
+	case command.SetMany:
+		return m.setMany(c, op)
+	case command.Delete:
+		return m.deleteKeys(c, op)
+	case command.CompareAndDelete:
+		return m.compareAndDelete(c, op)
+	case command.Touch:
+		return m.touch(c, op)
+	case command.Clear:
+		return m.clear(table, c)
+	default: // command.Declare: Ops lets no other kind through
+		return declare(c, op)
+	}
+}
+
+// written is the result of a write that took place; it counts it.
+func (m *Machine) written() command.Result {
+	m.version++
+	return command.Result{Code: command.Applied, Version: m.version}
+}
+
+// present returns the entry of key unless it is absent at the applied clock.
+// What has expired is absent to every operation of the batch, also while it
+// still lies in memory.
+func (m *Machine) present(c *contents, key []byte) (*Entry, *Value) {
+	e, ok := c.items.Get(alias(key))
+	if !ok {
+		return nil, nil
+	}
+	if v := e.value.Load(); v.presentAt(m.clock.Load()) {
+		return e, v
+	}
+	return nil, nil
+}
+
+// versionOf is the version that stands for key, 0 for absent.
+func (m *Machine) versionOf(c *contents, key []byte) uint64 {
+	if _, v := m.present(c, key); v != nil {
+		return v.version
+	}
+	return 0
+}
+
+func (m *Machine) set(c *contents, op *command.Op) command.Result {
+	if op.Kind != command.Set {
+		// SetIfAbsent has no old version: it wants 0, nothing there.
+		if stands := m.versionOf(c, op.Key); stands != op.Old {
+			return command.Result{Code: command.Unmet, Version: stands}
+		}
+	}
+	result := m.written()
+	c.put(op.Key, op.Value, result.Version, m.deadline(c, op.TTL))
+	return result
+}
+
+func (m *Machine) setMany(c *contents, op *command.Op) command.Result {
+	result := m.written()
+	deadline := m.deadline(c, op.TTL)
+	op.Pairs(func(key, value []byte) { c.put(key, value, result.Version, deadline) })
+	return result
+}
+
+func (m *Machine) deleteKeys(c *contents, op *command.Op) command.Result {
+	result := m.written()
+	op.Keys(func(key []byte) {
+		if e, ok := c.items.Get(alias(key)); ok {
+			c.remove(e)
+		}
+	})
+	result.Version = 0
+	return result
+}
+
+func (m *Machine) compareAndDelete(c *contents, op *command.Op) command.Result {
+	e, v := m.present(c, op.Key)
+	if v == nil || v.version != op.Old {
+		return command.Result{Code: command.Unmet, Version: m.versionOf(c, op.Key)}
+	}
+	m.written()
+	c.remove(e)
+	return command.Result{Code: command.Applied}
+}
+
+// touch copies the value, because a reader must see value and deadline change
+// together: with the deadline beside the value, this one would come to life
+// again: an expired entry is overwritten, deadline first; a reader finds the
+// old value with the new deadline.
+func (m *Machine) touch(c *contents, op *command.Op) command.Result {
+	e, v := m.present(c, op.Key)
+	if v == nil {
+		return command.Result{Code: command.Unmet}
+	}
+	deadline := m.deadline(c, op.TTL)
+	moved := newValue(v.version, deadline, v.Bytes())
+	e.value.Store(moved)
+	e.carryDecoded(v, moved)
+	c.deadlines.schedule(e, deadline)
+	return command.Result{Code: command.Applied, Version: v.version}
+}
+
+func (m *Machine) clear(table *Table, c *contents) command.Result {
+	result := m.written()
+	table.contents.Store(newContents(c.kind, c.ttl))
+	result.Version = 0
+	return result
+}
+
+func declare(c *contents, op *command.Op) command.Result {
+	op.Options(func(o command.Option) {
+		if o.Field == command.FieldTTL {
+			c.ttl = declaredTTL{nanoseconds: int64(o.Value), declared: true}
+		}
+	})
+	return command.Result{Code: command.Applied}
+}
+
+// deadline is when an entry written now with this TTL is due: the caller's own
+// comes first, then the map's, then what the caller's cache has as default.
+func (m *Machine) deadline(c *contents, ttl command.TTL) int64 {
+	d := ttl.Nanoseconds
+	if !ttl.Explicit && c.ttl.declared {
+		d = c.ttl.nanoseconds
+	}
+	if d == 0 {
+		return 0
+	}
+	if clock := m.clock.Load(); d <= math.MaxInt64-clock {
+		return clock + d
+	}
+	return math.MaxInt64
+}

@@ -1,0 +1,133 @@
+package fsm
+
+import (
+	"sync/atomic"
+
+	cmap "github.com/orcaman/concurrent-map/v2"
+
+	"github.com/inelpandzic/imdgo/internal/command"
+)
+
+// Table is one map, as a node has it for as long as it lives. It may be asked
+// for before the map exists: then it is empty.
+type Table struct {
+	name     string
+	contents atomic.Pointer[contents] // nil until the map exists
+}
+
+// contents is what a map holds between two clears: emptying it puts a new one
+// in its place, so that neither a write nor a reader walks anything.
+type contents struct {
+	kind      command.MapType
+	ttl       declaredTTL
+	items     cmap.ConcurrentMap[string, *Entry]
+	entries   atomic.Int64
+	bytes     atomic.Int64 // of the keys and values
+	deadlines deadlines    // guarded by the machine's mutex
+}
+
+// declaredTTL is a map's default TTL, once somebody has declared one.
+type declaredTTL struct {
+	nanoseconds int64
+	declared    bool
+}
+
+func newContents(kind command.MapType, ttl declaredTTL) *contents {
+	return &contents{kind: kind, ttl: ttl, items: cmap.New[*Entry]()}
+}
+
+// Name is the name of the map.
+func (t *Table) Name() string { return t.name }
+
+// Kind returns what the map holds; false while it does not exist.
+func (t *Table) Kind() (command.MapType, bool) {
+	if c := t.contents.Load(); c != nil {
+		return c.kind, true
+	}
+	return 0, false
+}
+
+// Lookup returns the entry of key and what it holds. Nil means that there is
+// none, or that the map is of another kind. It does not look at the deadline:
+// that is for whoever knows the time.
+func (t *Table) Lookup(kind command.MapType, key string) (*Entry, *Value) {
+	c := t.contents.Load()
+	if c == nil || c.kind != kind {
+		return nil, nil
+	}
+	e, ok := c.items.Get(key)
+	if !ok {
+		return nil, nil
+	}
+	return e, e.value.Load()
+}
+
+// Len is how many entries are resident, expired ones included until they go.
+func (t *Table) Len() int {
+	if c := t.contents.Load(); c != nil {
+		return int(c.entries.Load())
+	}
+	return 0
+}
+
+// Bytes is the size of the keys and values that are resident.
+func (t *Table) Bytes() int64 {
+	if c := t.contents.Load(); c != nil {
+		return c.bytes.Load()
+	}
+	return 0
+}
+
+// Walk calls yield for what the map holds until it returns false, in no order.
+// It is weakly consistent: an entry that is there all the while is seen once;
+// one that comes, goes or changes meanwhile may be seen as it was or is, or not
+// at all. No lock is held while yield runs.
+func (t *Table) Walk(yield func(*Entry, *Value) bool) {
+	c := t.contents.Load()
+	if c == nil {
+		return
+	}
+	entries := make([]*Entry, 0, c.entries.Load())
+	c.items.IterCb(func(_ string, e *Entry) { entries = append(entries, e) })
+	for _, e := range entries {
+		if v := e.value.Load(); v != nil && !yield(e, v) {
+			return
+		}
+	}
+}
+
+// put writes an entry. The key and the data are copied.
+func (c *contents) put(key, data []byte, version uint64, deadline int64) {
+	e, ok := c.items.Get(alias(key))
+	if !ok {
+		e = &Entry{key: string(key)}
+	}
+	c.replace(e, newValue(version, deadline, data))
+	c.deadlines.schedule(e, deadline)
+	if !ok {
+		c.entries.Add(1)
+		c.bytes.Add(int64(len(key)))
+		c.items.Set(e.key, e) // only now can a reader find it
+	}
+}
+
+// replace puts v in the place of what e holds.
+func (c *contents) replace(e *Entry, v *Value) {
+	delta := int64(v.size)
+	if old := e.value.Load(); old != nil {
+		delta -= int64(old.size)
+	}
+	e.value.Store(v)
+	e.dropDecoded()
+	c.bytes.Add(delta)
+}
+
+// remove takes e out. A reader that holds it finds it empty.
+func (c *contents) remove(e *Entry) {
+	c.items.Remove(e.key)
+	c.deadlines.remove(e)
+	c.entries.Add(-1)
+	c.bytes.Add(-int64(len(e.key)) - int64(e.value.Load().size))
+	e.value.Store(nil)
+	e.dropDecoded()
+}

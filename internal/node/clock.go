@@ -1,0 +1,112 @@
+package node
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Clock is a node's source of time.
+type Clock interface {
+	// Now is the wall clock. Nothing is decided by it.
+	Now() time.Time
+	// Elapsed is the time since an arbitrary moment. It never goes back and
+	// goes on while the machine sleeps.
+	Elapsed() time.Duration
+}
+
+// coarseTick is how often the coarse clock is set, and nearby how close a
+// deadline must be for a read to look at the precise one. The tick may be late
+// by almost all of nearby, on a machine that has more to do than it can,
+// before a read is wrong.
+const (
+	coarseTick = 25 * time.Millisecond
+	nearby     = int64(time.Second)
+)
+
+// clusterClock is the cluster's time as a node sees it between two stamps: the
+// newest stamp and what has passed since it came. A newer stamp sets it anew, so
+// the drift of this machine's clock does not add up, and it never goes back.
+//
+// It runs behind the leader's clock by the time that the newest stamp was on
+// its way.
+type clusterClock struct {
+	source Clock
+	anchor atomic.Pointer[anchor] // nil until there is a stamp
+	latest atomic.Int64           // the latest time that somebody has been told
+	coarse atomic.Int64
+	stamps atomic.Int64 // the newest stamp that this node gave as leader
+}
+
+type anchor struct {
+	stamp int64
+	at    time.Duration
+}
+
+// known reports whether there has been a stamp. Until then nothing can be said
+// about any deadline.
+func (c *clusterClock) known() bool { return c.anchor.Load() != nil }
+
+// now is the visible time, 0 until a stamp is known.
+func (c *clusterClock) now() int64 {
+	a := c.anchor.Load()
+	if a == nil {
+		return 0
+	}
+	now := a.stamp + int64(c.source.Elapsed()-a.at)
+	for {
+		latest := c.latest.Load()
+		if now <= latest {
+			return latest
+		}
+		if c.latest.CompareAndSwap(latest, now) {
+			return now
+		}
+	}
+}
+
+// stamp is what a leader gives its next batch. applied is the applied clock.
+func (c *clusterClock) stamp(applied int64) int64 {
+	s := max(applied, c.now(), 1)
+	c.stamps.Store(s)
+	if !c.known() {
+		c.set(s)
+	}
+	return s
+}
+
+// arrived takes note of a stamp that has just been applied.
+//
+// A leader's own stamps set nothing. It read them off this clock one round trip
+// ago: to begin again from each of them would lose that round trip every time,
+// and under full load, with a batch always on its way, the clock would stand.
+func (c *clusterClock) arrived(stamp int64) {
+	if c.known() && stamp == c.stamps.Load() {
+		return
+	}
+	c.set(stamp)
+}
+
+func (c *clusterClock) set(stamp int64) {
+	c.anchor.Store(&anchor{stamp, c.source.Elapsed()})
+	c.tick()
+}
+
+// tick sets the coarse clock.
+func (c *clusterClock) tick() { c.coarse.Store(c.now()) }
+
+// passed reports whether a deadline has passed for a local read. It costs an
+// atomic load unless the deadline is near.
+func (c *clusterClock) passed(deadline int64) bool {
+	if deadline > c.coarse.Load()+nearby && c.known() {
+		return false
+	}
+	return !c.known() || deadline <= c.now()
+}
+
+// reset forgets the cluster's time, when a life ends.
+func (c *clusterClock) reset() {
+	c.anchor.Store(nil)
+	c.latest.Store(0)
+	c.coarse.Store(0)
+	c.stamps.Store(0)
+}

@@ -1,0 +1,41 @@
+package node
+
+import (
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+type logger = hclog.Logger
+
+// mutableLog is raft's logger for one life. When a life ends, its connections
+// are closed under raft's hands, which raft would report as errors, one for
+// each, every time that somebody calls Close.
+type mutableLog struct {
+	hclog.Logger
+	muted atomic.Bool
+}
+
+func (m *mutableLog) mute() { m.muted.Store(true) }
+
+// Log implements hclog.Logger.
+func (m *mutableLog) Log(level hclog.Level, msg string, args ...any) {
+	if !m.muted.Load() {
+		m.Logger.Log(level, msg, args...)
+	}
+}
+
+// Trace implements hclog.Logger.
+func (m *mutableLog) Trace(msg string, args ...any) { m.Log(hclog.Trace, msg, args...) }
+
+// Debug implements hclog.Logger.
+func (m *mutableLog) Debug(msg string, args ...any) { m.Log(hclog.Debug, msg, args...) }
+
+// Info implements hclog.Logger.
+func (m *mutableLog) Info(msg string, args ...any) { m.Log(hclog.Info, msg, args...) }
+
+// Warn implements hclog.Logger.
+func (m *mutableLog) Warn(msg string, args ...any) { m.Log(hclog.Warn, msg, args...) }
+
+// Error implements hclog.Logger.
+func (m *mutableLog) Error(msg string, args ...any) { m.Log(hclog.Error, msg, args...) }

@@ -1,0 +1,337 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"github.com/inelpandzic/imdgo/forward"
+	"github.com/inelpandzic/imdgo/fsm"
+	"github.com/inelpandzic/imdgo/internal/command"
+	"github.com/inelpandzic/imdgo/internal/wire"
+)
+
+// departTimeout bounds how long Close tries to leave the cluster in good order.
+const departTimeout = time.Second
+
+// Config is what a node is made of.
+type Config struct {
+	// Name is what others dial to reach this node, and who it is among Members.
+	Name string
+	// Members are the addresses of the cluster, sorted. None: the node is alone.
+	Members []string
+	// Listener is open already. Nil: the node has no port.
+	Listener net.Listener
+	Network  wire.Network
+	Clock    Clock
+	// Timeout bounds a call whose context has no deadline.
+	Timeout time.Duration
+	Logger  hclog.Logger
+}
+
+// Node is one node of a cluster, through all its lives.
+type Node struct {
+	cfg       Config
+	log       logger
+	port      *wire.Port
+	machine   *fsm.Machine
+	clock     *clusterClock
+	outbox    *outbox
+	courier   *courier
+	registrar sync.Mutex // one change of the configuration at a time
+
+	life   atomic.Pointer[life] // nil between two lives, and at the end
+	failed chan error           // of one: what ends the node
+
+	seeking    context.CancelFunc // stops the search for clusters
+	cancel     context.CancelFunc // stops everything else
+	ctx        context.Context
+	supervised chan struct{} // closed when the search has ended
+	tasks      sync.WaitGroup
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// New starts a node. It returns without waiting for a leader. On an error
+// nothing is left behind, except that the listener is the caller's to close.
+func New(cfg Config) (*Node, error) {
+	n := &Node{cfg: cfg, log: cfg.Logger,
+		clock: &clusterClock{source: cfg.Clock}, failed: make(chan error, 1), supervised: make(chan struct{})}
+	n.machine = fsm.New(n.deliver)
+	n.outbox = newOutbox(n.clock, cfg.Timeout)
+	n.courier = &courier{out: n.outbox, leader: n.leader, log: n.log}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.port = wire.Open(wire.Config{Network: cfg.Network, Listener: cfg.Listener, Addr: cfg.Name,
+		Identity: n.identity, Admit: n.admit, Serve: n.serve, Logger: n.log.Named("wire")})
+	l, err := n.begin()
+	if err == nil {
+		n.life.Store(l)
+		err = n.startAlone(l)
+	}
+	if err != nil {
+		n.cancel()
+		if l != nil {
+			l.end()
+		}
+		return nil, errors.Join(err, n.port.Close())
+	}
+	seeking, stop := context.WithCancel(n.ctx)
+	n.seeking = stop
+	n.tasks.Go(func() { n.courier.run(n.ctx) })
+	n.tasks.Go(n.tickClock)
+	go func() { defer close(n.supervised); n.supervise(seeking, l) }()
+	return n, nil
+}
+
+// startAlone makes a node without members a cluster of its own, at once.
+func (n *Node) startAlone(l *life) error {
+	if len(n.cfg.Members) > 0 {
+		return nil
+	}
+	return l.found(nil)
+}
+
+// supervise begins another life when one has ended before its time.
+func (n *Node) supervise(ctx context.Context, l *life) {
+	for {
+		ended := make(chan error, 1)
+		searching, stop := context.WithCancel(ctx)
+		go func() { ended <- l.seek(searching) }()
+		var err error
+		select {
+		case err = <-ended:
+			stop()
+		case err := <-n.failed:
+			stop()
+			<-ended
+			n.log.Error("this node has stopped", "error", err)
+			n.outbox.fail(err, fmt.Errorf("%w: %w", ErrUnknownOutcome, err), true)
+			return
+		}
+		if err == nil {
+			return
+		}
+		n.log.Warn("beginning another life", "incarnation", l.inc, "reason", err)
+		if l, err = n.rebirth(l, err); err != nil {
+			n.fail(err)
+		}
+	}
+}
+
+// rebirth ends a life and begins the next. What was handed over in the old one
+// cannot be told from it any more, because an origin is an incarnation; what
+// was not goes on in the new one.
+func (n *Node) rebirth(l *life, reason error) (*life, error) {
+	n.life.Store(nil)
+	l.end()
+	n.outbox.fail(ErrClosed, fmt.Errorf("%w: %w", ErrUnknownOutcome, reason), false)
+	n.machine.Reset()
+	n.clock.reset()
+	next, err := n.begin()
+	if err != nil {
+		return l, err
+	}
+	n.life.Store(next)
+	return next, nil
+}
+
+// fail ends the node: its replica could not go on.
+func (n *Node) fail(err error) {
+	select {
+	case n.failed <- err:
+	default: // the first one counts
+	}
+}
+
+func (n *Node) tickClock() {
+	ticker := time.NewTicker(coarseTick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-ticker.C:
+			n.clock.tick()
+		}
+	}
+}
+
+// deliver hears what the state machine has applied.
+func (n *Node) deliver(origin, first uint64, results []command.Result, stamp int64) {
+	if l := n.life.Load(); l != nil && origin == uint64(l.inc) {
+		n.outbox.applied(first, results, stamp)
+	}
+}
+
+func (n *Node) leader() (leader, bool) {
+	l := n.life.Load()
+	if l == nil {
+		return leader{}, false
+	}
+	return l.leader()
+}
+
+// identity is who this node is now, for the port.
+func (n *Node) identity() (wire.ClusterID, wire.Incarnation) {
+	l := n.life.Load()
+	if l == nil {
+		return 0, 0
+	}
+	return l.cluster(), l.inc
+}
+
+// admit decides about a connection from outside.
+func (n *Node) admit(pre wire.Preamble) wire.Refusal {
+	l := n.life.Load()
+	if l == nil {
+		return wire.ShuttingDown
+	}
+	switch pre.Purpose {
+	case wire.Raft:
+		return l.admitRaft(pre)
+	case wire.Forward:
+		if pre.Target != l.inc {
+			return wire.WrongIncarnation
+		}
+		if pre.Cluster == 0 || pre.Cluster != l.cluster() {
+			return wire.WrongCluster
+		}
+	}
+	return wire.Admitted
+}
+
+// serve has a connection from outside served.
+func (n *Node) serve(pre wire.Preamble, conn net.Conn) {
+	switch pre.Purpose {
+	case wire.Probe, wire.Join:
+		n.serveControl(conn)
+	case wire.Forward:
+		l := n.life.Load()
+		if l == nil {
+			return
+		}
+		stop := context.AfterFunc(l.ctx, func() { _ = conn.Close() }) // with the life that admitted it
+		defer stop()
+		if err := forward.Serve(conn, uint64(pre.Origin), l.proposer.submit); err != nil {
+			n.log.Debug("a forwarding connection ended", "error", err)
+		}
+	}
+}
+
+// Leave takes the node out of its cluster for good, handing leadership over
+// first, and closes it. If the cluster could not be told before ctx ends, the
+// node is closed all the same, and the error says so.
+func (n *Node) Leave(ctx context.Context) error {
+	if n.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return errors.Join(n.depart(ctx), n.Close())
+}
+
+// Close ends the node and waits for everything it started. A node whose memory
+// is all it has can never come back as who it was, so it leaves the cluster, if
+// that takes no longer than a second.
+func (n *Node) Close() error {
+	n.closeOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, departTimeout)
+		defer cancel()
+		if err := n.depart(ctx); err != nil {
+			n.log.Debug("closing without having left", "error", err)
+		}
+		n.closeErr = n.shutDown()
+	})
+	return n.closeErr
+}
+
+// depart stops the search first: a life that is being taken out of its cluster
+// must not wonder why, and begin another.
+func (n *Node) depart(ctx context.Context) error {
+	n.seeking()
+	<-n.supervised
+	l := n.life.Load()
+	if l == nil {
+		return nil
+	}
+	return l.depart(ctx)
+}
+
+func (n *Node) shutDown() error {
+	n.outbox.fail(ErrClosed, fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrClosed), true)
+	n.cancel()
+	n.courier.leaderChanged() // frees a send that hangs
+	l := n.life.Swap(nil)
+	n.tasks.Wait()
+	if l != nil {
+		l.end()
+	}
+	err := n.port.Close()
+	n.machine.Reset()
+	n.clock.reset()
+	return err
+}
+
+// Table returns the map of this name.
+func (n *Node) Table(name string) *fsm.Table { return n.machine.Table(name) }
+
+// Do has one operation of about size bytes logged and waits until this replica
+// has applied it. A context without a deadline is bounded by the node's timeout.
+func (n *Node) Do(ctx context.Context, size int, encode Encode) (Outcome, error) {
+	return n.outbox.do(ctx, size, encode)
+}
+
+// Mark returns when this replica has applied everything that was acknowledged
+// anywhere before it was called.
+func (n *Node) Mark(ctx context.Context) error {
+	_, err := n.outbox.mark(ctx)
+	return err
+}
+
+// Passed reports whether a deadline has passed for a local read.
+func (n *Node) Passed(deadline int64) bool { return deadline != 0 && n.clock.passed(deadline) }
+
+// PassedApplied reports whether a deadline has passed on the applied clock,
+// which linearizable reads are judged by.
+func (n *Node) PassedApplied(deadline int64) bool {
+	return deadline != 0 && deadline <= n.machine.Clock()
+}
+
+// Remaining is how long a deadline is away, as local reads see it.
+func (n *Node) Remaining(deadline int64) time.Duration {
+	return time.Duration(deadline - n.clock.now())
+}
+
+// Now is the node's wall clock.
+func (n *Node) Now() time.Time { return n.cfg.Clock.Now() }
+
+// StateHash is the digest of the replica's state at a log index.
+func (n *Node) StateHash() (index, hash uint64) { return n.machine.Hash() }
+
+// Ready waits until there is a leader, this replica has applied what was
+// acknowledged before, and this node has its vote.
+func (n *Node) Ready(ctx context.Context) error {
+	ctx, cancel := n.outbox.bound(ctx)
+	defer cancel()
+	for {
+		if err := n.Mark(ctx); err != nil {
+			return err
+		}
+		if l := n.life.Load(); l != nil {
+			if suffrage, ok := l.suffrage(); ok && suffrage == raft.Voter {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return gaveUp(ctx, fmt.Errorf("%w: this node has no vote yet", ErrTimeout))
+		case <-time.After(promotePause):
+		}
+	}
+}

@@ -1,0 +1,345 @@
+package node
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/inelpandzic/imdgo/internal/command"
+)
+
+const (
+	// partTarget and partOps are when a part takes no more operations.
+	partTarget = 128 << 10
+	partOps    = 4096
+	// inFlight is how many parts may be with a leader at once. While one is
+	// being replicated the next must already lie there, and with them the
+	// sequences in use stay far below command.MaxWindow.
+	inFlight = 4
+	// outboxBytes bounds what callers have waiting, mostly while there is no
+	// leader; one more waits before it is even encoded.
+	outboxBytes = 64 << 20
+)
+
+// outbox collects what is asked on this node into parts and keeps each part
+// until this replica has applied it or nobody waits for it any more.
+type outbox struct {
+	clock   *clusterClock
+	wake    chan struct{} // the courier, when there is something to do
+	room    *semaphore.Weighted
+	timeout time.Duration
+	leader  atomic.Bool // the courier knows one
+
+	mu    sync.Mutex // guards all below and every part in the queue
+	queue []*part    // by sequence; only the last one may take operations
+	next  uint64     // the next sequence
+	ended error      // set once: why nothing is taken any more
+}
+
+// part is a number of operations that travel, are logged and are applied
+// together.
+type part struct {
+	first   uint64
+	ops     []byte
+	ends    []int         // of every operation in ops
+	begun   time.Duration // on the node's clock: what patience counts from
+	base    int64         // begun, on the cluster's clock; set when it is first handed over
+	based   bool
+	gone    []bool // callers that gave up; allocated with the first one
+	waiting int    // callers that did not
+	marker  int    // the operation that readers share, or -1
+	sealed  bool   // takes no more
+	with    *handover
+	maybe   bool // it may be in the log, or get there
+
+	done    chan struct{} // closed when one of these is set
+	results []command.Result
+	stamp   int64
+	err     error
+}
+
+// handover is one attempt to have a leader log a part.
+type handover struct {
+	to    *route
+	at    time.Time
+	maybe bool // part.maybe as it was before: a refusal takes it back
+}
+
+func newOutbox(clock *clusterClock, timeout time.Duration) *outbox {
+	return &outbox{
+		clock:   clock,
+		wake:    make(chan struct{}, 1),
+		room:    semaphore.NewWeighted(outboxBytes),
+		timeout: timeout,
+		next:    1,
+	}
+}
+
+// Encode adds one operation to dst.
+type Encode func(dst []byte, patience uint64) []byte
+
+// Outcome is what became of an operation, and the stamp of the batch that it
+// was in.
+type Outcome struct {
+	command.Result
+	Stamp int64
+}
+
+// do has one operation of about size bytes applied, and waits until this
+// replica has applied it. A context without a deadline gets the node's timeout.
+func (o *outbox) do(ctx context.Context, size int, encode Encode) (Outcome, error) {
+	ctx, cancel := o.bound(ctx)
+	defer cancel()
+	if ctx.Err() != nil {
+		return Outcome{}, gaveUp(ctx, ErrTimeout)
+	}
+	weight := int64(min(size+64, outboxBytes))
+	if err := o.room.Acquire(ctx, weight); err != nil {
+		return Outcome{}, gaveUp(ctx, o.whyUnsent())
+	}
+	defer o.room.Release(weight)
+	for {
+		p, i, err := o.add(ctx, encode)
+		if err != nil {
+			return Outcome{}, err
+		}
+		outcome, err := o.wait(ctx, p, i)
+		if err != nil || outcome.Code != command.TooLate {
+			return outcome, err
+		}
+		// The cluster's clock was further ahead than this node knew. It was not
+		// applied, and while there is time left it can be asked for anew.
+		if ctx.Err() != nil {
+			return Outcome{}, gaveUp(ctx, ErrTimeout)
+		}
+	}
+}
+
+func (o *outbox) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, o.timeout)
+}
+
+// mark has a marker applied. Readers that come while one is waiting to be
+// handed over share it.
+func (o *outbox) mark(ctx context.Context) (Outcome, error) {
+	ctx, cancel := o.bound(ctx)
+	defer cancel()
+	o.mu.Lock()
+	if p := o.openPart(); p != nil && p.marker >= 0 {
+		p.waiting++
+		o.mu.Unlock()
+		return o.wait(ctx, p, p.marker)
+	}
+	o.mu.Unlock()
+	p, i, err := o.add(ctx, command.AppendMarker)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return o.wait(ctx, p, i)
+}
+
+// add puts an operation into the part that is being collected.
+func (o *outbox) add(ctx context.Context, encode Encode) (*part, int, error) {
+	deadline, _ := ctx.Deadline()
+	limit := time.Until(deadline)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended != nil {
+		return nil, 0, o.ended
+	}
+	p := o.openPart()
+	if p == nil {
+		p = &part{first: o.next, begun: o.clock.source.Elapsed(), marker: -1, done: make(chan struct{})}
+		o.queue = append(o.queue, p)
+	}
+	before := len(p.ops)
+	p.ops = encode(p.ops, p.patience(o.clock.source, limit))
+	if command.Kind(p.ops[before]) == command.Marker {
+		p.marker = len(p.ends)
+	}
+	p.ends = append(p.ends, len(p.ops))
+	p.waiting++
+	o.next++
+	p.sealed = len(p.ops) >= partTarget || len(p.ends) >= partOps
+	o.signal()
+	return p, len(p.ends) - 1, nil
+}
+
+// openPart is the part that takes operations, or nil.
+func (o *outbox) openPart() *part {
+	if n := len(o.queue); n > 0 && !o.queue[n-1].sealed {
+		return o.queue[n-1]
+	}
+	return nil
+}
+
+// patience is how long an operation may wait, in milliseconds since its part
+// was begun, rounded up: a caller would rather have been served.
+func (p *part) patience(c Clock, limit time.Duration) uint64 {
+	if len(p.ends) > 0 {
+		limit += c.Elapsed() - p.begun
+	}
+	return uint64(max(limit, 0)+time.Millisecond-1) / uint64(time.Millisecond)
+}
+
+// wait returns what became of operation i of p.
+func (o *outbox) wait(ctx context.Context, p *part, i int) (Outcome, error) {
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		if err := o.giveUp(ctx, p, i); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if p.err != nil {
+		return Outcome{}, p.err
+	}
+	return Outcome{p.results[i], p.stamp}, nil
+}
+
+// giveUp withdraws operation i. Nil means that it was decided in the same
+// moment: then the outcome counts.
+func (o *outbox) giveUp(ctx context.Context, p *part, i int) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	p.waiting--
+	if i != p.marker { // which others may be waiting for
+		p.forget(i)
+	}
+	if p.waiting == 0 {
+		// With the part the origin's lowest sequence moves on, and whatever
+		// copy of it still travels counts as answered and is not applied.
+		o.drop(p)
+	}
+	if p.maybe {
+		return gaveUp(ctx, ErrUnknownOutcome)
+	}
+	return gaveUp(ctx, o.whyUnsent())
+}
+
+// forget marks an operation as wanted by nobody: if the part has not left yet,
+// it leaves without it.
+func (p *part) forget(i int) {
+	if p.gone == nil {
+		p.gone = make([]bool, partOps)
+	}
+	p.gone[i] = true
+}
+
+// drop takes a part out of the queue.
+func (o *outbox) drop(p *part) {
+	for i, q := range o.queue {
+		if q == p {
+			o.queue = append(o.queue[:i], o.queue[i+1:]...)
+			p.sealed = true
+			return
+		}
+	}
+}
+
+// signal wakes the courier.
+func (o *outbox) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// applied is told what this replica has applied of this node's own.
+func (o *outbox) applied(first uint64, results []command.Result, stamp int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range o.queue {
+		if p.first == first {
+			p.results = append([]command.Result(nil), results...)
+			p.stamp = stamp
+			o.drop(p)
+			close(p.done)
+			o.signal()
+			return
+		}
+	}
+}
+
+// fail ends every part that may be in the log of a life that is over, and with
+// all of them if nothing more is to be taken.
+func (o *outbox) fail(err, unknown error, all bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if all {
+		o.ended = err
+	}
+	var stay []*part
+	for _, p := range o.queue {
+		switch {
+		case p.maybe:
+			p.err = unknown
+		case all:
+			p.err = err
+		default:
+			p.with, p.based = nil, false
+			stay = append(stay, p)
+			continue
+		}
+		p.sealed = true
+		close(p.done)
+	}
+	o.queue = stay
+}
+
+// whyUnsent is what is said of something that was never handed to a leader.
+func (o *outbox) whyUnsent() error {
+	if o.leader.Load() {
+		return ErrTimeout
+	}
+	return ErrNoLeader
+}
+
+// lowest is the lowest sequence that somebody may still wait for.
+func (o *outbox) lowest() uint64 {
+	if len(o.queue) == 0 {
+		return o.next
+	}
+	return o.queue[0].first
+}
+
+// seal gives a part the form in which it travels. What nobody waits for any
+// more is left out, in a way that the others keep their sequence; a part that
+// may have been logged stays as it is.
+func (o *outbox) seal(p *part) {
+	p.sealed = true
+	if p.gone != nil && !p.maybe {
+		p.leaveOut()
+	}
+	if !p.based {
+		waited := o.clock.source.Elapsed() - p.begun
+		p.base = min(max(o.clock.now()-int64(waited), 0), math.MaxInt64/2)
+		p.based = true
+	}
+}
+
+func (p *part) leaveOut() {
+	ops, from := make([]byte, 0, len(p.ops)), 0
+	for i, end := range p.ends {
+		if p.gone[i] {
+			ops = command.AppendNothing(ops)
+		} else {
+			ops = append(ops, p.ops[from:end]...)
+		}
+		from = end
+		p.ends[i] = len(ops)
+	}
+	p.ops = ops
+}

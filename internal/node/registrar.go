@@ -1,0 +1,177 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/inelpandzic/imdgo/internal/wire"
+)
+
+// configurationTimeout bounds one change of raft's configuration.
+const configurationTimeout = 2 * time.Second
+
+var errNotLeader = errors.New("this node does not lead")
+
+// letIn adds whoever asks as a non-voter, and takes out what it was in earlier
+// lives: those can never come back. It gets a vote when it has caught up and
+// asks for it; a vote for a node that nobody has reached could take the leader
+// away with the next failure.
+func (l *life) letIn(q *question) error {
+	if !l.leads() {
+		return errNotLeader
+	}
+	if _, _, err := net.SplitHostPort(q.Name); err != nil {
+		return fmt.Errorf("%q cannot be dialed: %w", q.Name, err)
+	}
+	if q.Name == l.name && q.Incarnation != l.inc {
+		return fmt.Errorf("%q is the address of the leader", q.Name)
+	}
+	l.node.registrar.Lock()
+	defer l.node.registrar.Unlock()
+	joiner := server(q.Name, q.Incarnation)
+	present, former := l.livesOf(joiner)
+	if !present {
+		if err := l.raft.AddNonvoter(joiner.ID, joiner.Address, 0, configurationTimeout).Error(); err != nil {
+			return fmt.Errorf("adding %s: %w", joiner.ID, err)
+		}
+	}
+	for _, id := range former {
+		if err := l.raft.RemoveServer(id, 0, configurationTimeout).Error(); err != nil {
+			return fmt.Errorf("removing %s: %w", id, err)
+		}
+		l.node.log.Info("replaced an incarnation", "former", id, "now", joiner.ID)
+	}
+	return nil
+}
+
+// livesOf looks for a node's present and former lives in the configuration.
+func (l *life) livesOf(joiner raft.Server) (present bool, former []raft.ServerID) {
+	name, _, _ := wire.SplitAddress(joiner.Address)
+	for _, s := range l.servers() {
+		addr, _, err := wire.SplitAddress(s.Address)
+		switch {
+		case s.ID == joiner.ID:
+			present = true
+		case err == nil && addr == name:
+			former = append(former, s.ID)
+		}
+	}
+	return present, former
+}
+
+// promote gives a non-voter its vote.
+func (l *life) promote(q *question) error {
+	if !l.leads() {
+		return errNotLeader
+	}
+	l.node.registrar.Lock()
+	defer l.node.registrar.Unlock()
+	who := server(q.Name, q.Incarnation)
+	if present, _ := l.livesOf(who); !present {
+		return fmt.Errorf("%s is not in the configuration", who.ID)
+	}
+	if err := l.raft.AddVoter(who.ID, who.Address, 0, configurationTimeout).Error(); err != nil {
+		return fmt.Errorf("promoting %s: %w", who.ID, err)
+	}
+	l.node.log.Info("a node has caught up and votes", "node", who.ID)
+	return nil
+}
+
+// letGo takes whoever asks out of the configuration.
+func (l *life) letGo(q *question) error {
+	if !l.leads() {
+		return errNotLeader
+	}
+	l.node.registrar.Lock()
+	defer l.node.registrar.Unlock()
+	who := server(q.Name, q.Incarnation)
+	if present, _ := l.livesOf(who); !present {
+		return nil
+	}
+	if err := l.raft.RemoveServer(who.ID, 0, configurationTimeout).Error(); err != nil {
+		return fmt.Errorf("removing %s: %w", who.ID, err)
+	}
+	l.node.log.Info("a node has left", "node", who.ID)
+	return nil
+}
+
+// depart takes this life out of the cluster: it hands leadership over if it
+// has it, and asks the leader to let it go.
+func (l *life) depart(ctx context.Context) error {
+	if l.cluster() == 0 || l.isLast() {
+		return nil
+	}
+	for {
+		err := l.departNow(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("leaving the cluster: %w: %w", err, ctx.Err())
+		case <-time.After(promotePause):
+		}
+	}
+}
+
+// isLast reports whether this is the only node with a vote.
+func (l *life) isLast() bool {
+	for _, s := range l.servers() {
+		if s.ID != l.id() && s.Suffrage == raft.Voter {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *life) departNow(ctx context.Context) error {
+	if l.leads() {
+		return l.handOver(ctx)
+	}
+	leader, ok := l.leader()
+	if !ok {
+		return ErrNoLeader
+	}
+	a, err := l.askAt(ctx, leader.addr, askLeave)
+	if err == nil && !a.Granted {
+		err = errors.New(a.Reason)
+	}
+	return err
+}
+
+// errHandedOver says that this node leads no more, and has yet to ask whoever does.
+var errHandedOver = errors.New("leadership has been handed over")
+
+// handOver hands leadership to a voter that answers. Raft left to itself may
+// choose a dead one, and its future may never be answered.
+func (l *life) handOver(ctx context.Context) error {
+	var addrs []string
+	for _, s := range l.servers() {
+		if addr, _, err := wire.SplitAddress(s.Address); err == nil && s.Suffrage == raft.Voter {
+			addrs = append(addrs, addr)
+		}
+	}
+	err := errors.New("no other voter answers")
+	for addr, a := range l.survey(ctx, addrs).answers {
+		if a.Cluster != l.cluster() {
+			continue
+		}
+		to := server(addr, a.Incarnation)
+		result := make(chan error, 1)
+		go func() { result <- l.raft.LeadershipTransferToServer(to.ID, to.Address).Error() }()
+		select {
+		case err = <-result:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err == nil {
+			return errHandedOver
+		}
+	}
+	return fmt.Errorf("handing leadership over: %w", err)
+}

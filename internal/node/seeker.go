@@ -1,0 +1,277 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/inelpandzic/imdgo/internal/wire"
+)
+
+const (
+	// seekPause is between two looks for a cluster; it is spread, so that nodes
+	// that began together do not ask each other for promises together for ever.
+	seekPause = 60 * time.Millisecond
+	// promotePause is between two looks whether this replica has caught up.
+	promotePause = 25 * time.Millisecond
+	// settledPause is between two looks at a life that has all it wants. A
+	// change of leader interrupts it.
+	settledPause = time.Second
+	// electing is how long a cluster may be without a leader before anything
+	// is thought of it: an election of raft's takes 1 to 3 s.
+	electing = 2500 * time.Millisecond
+	// unheard is how long a cluster that was asked to let this node in may
+	// stay silent before it is asked again, and abandoning before it is given up.
+	unheard    = 300 * time.Millisecond
+	abandoning = 5 * time.Second
+	// refusedFor is how long nobody must listen where the holder of a promise
+	// was, before it counts as gone.
+	refusedFor = time.Second
+	// silentFor is the same for a holder that does not answer at all. It holds
+	// for up to four Members only, see promiseOver.
+	silentFor = 10 * time.Second
+)
+
+// seeker finds or forms a cluster, sees that this life gets its lasting role in
+// it, and notices when it has no future there.
+type seeker struct {
+	*life
+	leaderless time.Time // since when, zero: there is a leader
+	asked      time.Time // when the cluster was last asked to let this node in
+	refusing   time.Time // since when nobody listens where the promise's holder was
+	silent     time.Time // since when it has not answered
+}
+
+// seek returns an error when this life has no future, nil when ctx has ended.
+func (l *life) seek(ctx context.Context) error {
+	s := seeker{life: l}
+	for {
+		pause, err := s.look(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.changed:
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (s *seeker) look(ctx context.Context) (time.Duration, error) {
+	if leader, ok := s.leader(); ok {
+		s.leaderless = time.Time{}
+		return s.settle(ctx, leader), nil
+	}
+	if s.leaderless.IsZero() {
+		s.leaderless = time.Now()
+	}
+	if s.cluster() == 0 {
+		return spread(seekPause), s.unattached(ctx)
+	}
+	if _, ok := s.suffrage(); ok {
+		return spread(2 * seekPause), s.orphaned(ctx)
+	}
+	return spread(seekPause), s.joining(ctx)
+}
+
+func spread(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+
+// settle sees that this node gets a vote once it has caught up.
+func (s *seeker) settle(ctx context.Context, leader leader) time.Duration {
+	suffrage, ok := s.suffrage()
+	if ok && suffrage == raft.Voter {
+		return settledPause
+	}
+	if !ok {
+		return promotePause // the entry that names this node is on its way
+	}
+	a, err := s.askAt(ctx, leader.addr, askStatus)
+	if err != nil || s.raft.LastIndex() < a.Commit {
+		return promotePause // a vote is only worth what its log is
+	}
+	if a, err = s.askAt(ctx, leader.addr, askPromote); err == nil && !a.Granted {
+		s.node.log.Debug("not promoted yet", "reason", a.Reason)
+	}
+	return promotePause
+}
+
+// unattached looks for a cluster to join, or for others to form one with.
+func (s *seeker) unattached(ctx context.Context) error {
+	members := s.node.cfg.Members
+	seen := s.survey(ctx, members)
+	if a, ok := seen.led(); ok {
+		return s.join(ctx, a)
+	}
+	if !slices.Contains(members, s.name) {
+		return nil // a node that is not in the list only joins
+	}
+	if p := s.promised(); p.to != 0 && s.promiseOver(p, seen) {
+		s.endPromise(p)
+	}
+	blank, ok := s.candidates(seen)
+	able := ok && 1+len(blank) >= majority(len(members))
+	s.setAble(able)
+	if !able {
+		return nil
+	}
+	for _, a := range blank {
+		if a.Able && a.Name < s.name {
+			return nil // that one asks for promises
+		}
+	}
+	return s.form(ctx, blank)
+}
+
+// candidates are the members that could form a cluster with this node. False
+// means that it must not: a member belongs to a cluster that has no leader at
+// the moment and may have one again.
+func (s *seeker) candidates(seen survey) (blank []answer, ok bool) {
+	for addr, a := range seen.answers {
+		if !slices.Equal(a.Members, s.node.cfg.Members) {
+			s.node.log.Debug("a member was given other members", "member", addr, "members", a.Members)
+			continue
+		}
+		if a.Cluster == 0 {
+			blank = append(blank, a)
+			continue
+		}
+		if !seen.hopeless(a.Voters, s.life) {
+			return nil, false
+		}
+	}
+	return blank, true
+}
+
+// promiseOver reports whether whoever holds this node's promise can no longer
+// make use of it: it has given the attempt up and the release got lost, or it
+// is gone. A silent one is not gone. Only where a cluster of those who promised
+// cannot do without this node, which among up to four Members it never can as
+// soon as the others are needed for a second cluster, is silence enough.
+func (s *seeker) promiseOver(p promise, seen survey) bool {
+	if a, ok := seen.answers[p.name]; ok {
+		s.silent, s.refusing = time.Time{}, time.Time{}
+		if a.Incarnation != p.to {
+			return true
+		}
+		return a.Cluster == 0 && (a.Round > p.round || a.Round == p.round && !a.Forming)
+	}
+	if p.to == s.inc {
+		return false
+	}
+	if !seen.refused[p.name] {
+		s.refusing = time.Time{}
+	}
+	if len(s.node.cfg.Members) <= 4 && lasted(&s.silent, silentFor) {
+		return true
+	}
+	return seen.refused[p.name] && lasted(&s.refusing, refusedFor)
+}
+
+// lasted reports whether something has been so for d; it begins to count when
+// it is first asked.
+func lasted(since *time.Time, d time.Duration) bool {
+	if since.IsZero() {
+		*since = time.Now()
+	}
+	return time.Since(*since) >= d
+}
+
+// join asks the cluster that a belongs to to let this node in. Before it asks,
+// it counts itself in: the leader's first connection may be faster than its answer.
+func (s *seeker) join(ctx context.Context, a answer) error {
+	if !s.attach(a.Cluster) {
+		return nil
+	}
+	s.asked = time.Now()
+	const hops = 3
+	for range hops {
+		addr, _, err := wire.SplitAddress(raft.ServerAddress(a.Leader))
+		if err != nil {
+			return nil
+		}
+		reply, err := s.askAt(ctx, addr, askJoin)
+		if err != nil {
+			s.node.log.Debug("asking to join", "error", err)
+			return nil
+		}
+		if reply.Granted {
+			s.node.log.Info("joining a cluster", "cluster", a.Cluster, "leader", addr)
+			return nil
+		}
+		s.node.log.Debug("not let in yet", "by", addr, "reason", reply.Reason)
+		if reply.Leads || reply.Leader == "" || reply.Cluster != a.Cluster {
+			return nil
+		}
+		a = reply
+	}
+	return nil
+}
+
+// joining waits for the leader of a cluster that this node has asked to let it
+// in, or that has its promise, and asks again.
+func (s *seeker) joining(ctx context.Context) error {
+	if time.Since(s.leaderless) < unheard || time.Since(s.asked) < unheard {
+		return nil
+	}
+	seen := s.survey(ctx, s.node.cfg.Members)
+	for _, a := range seen.answers {
+		if a.Cluster == s.cluster() && a.Leader != "" {
+			return s.join(ctx, a)
+		}
+	}
+	if p := s.promised(); p.to != 0 && p.to != s.inc && s.asked.IsZero() {
+		if s.promiseOver(p, seen) {
+			return fmt.Errorf("%s, which was forming a cluster with this node, is gone", p.name)
+		}
+		return nil
+	}
+	if time.Since(s.leaderless) > abandoning {
+		return errors.New("the cluster that this node was joining does not answer")
+	}
+	return nil
+}
+
+// orphaned asks around when the cluster has had no leader for longer than an
+// election takes.
+func (s *seeker) orphaned(ctx context.Context) error {
+	if time.Since(s.leaderless) < electing {
+		return nil
+	}
+	var voters, addrs []string
+	for _, server := range s.servers() {
+		if server.Suffrage == raft.Voter {
+			voters = append(voters, string(server.ID))
+		}
+		if addr, _, err := wire.SplitAddress(server.Address); err == nil {
+			addrs = append(addrs, addr)
+		}
+	}
+	addrs = append(addrs, s.node.cfg.Members...)
+	slices.Sort(addrs)
+	seen := s.survey(ctx, slices.Compact(addrs))
+	for _, a := range seen.answers {
+		// Only the leader knows: to others the entry that names this node may
+		// still be on its way.
+		if a.Cluster == s.cluster() && a.Leads && !a.Knows {
+			return ErrRemoved
+		}
+	}
+	if seen.hopeless(voters, s.life) {
+		return fmt.Errorf("cluster %016x can have no leader any more: a majority of %v have lost their memory",
+			uint64(s.cluster()), voters)
+	}
+	if a, ok := seen.led(); ok && a.Cluster != s.cluster() {
+		s.node.log.Warn("a member belongs to another cluster", "member", a.Name, "error", ErrForeignCluster)
+	}
+	return nil
+}

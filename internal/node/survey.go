@@ -1,0 +1,104 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/inelpandzic/imdgo/internal/wire"
+)
+
+// surveyTimeout bounds one round of questions to everybody.
+const surveyTimeout = 700 * time.Millisecond
+
+// survey is what everybody answered in one round.
+type survey struct {
+	answers map[string]answer // by the address that was asked
+	refused map[string]bool   // nobody listens there
+}
+
+// ask asks everybody but this node.
+func (l *life) survey(ctx context.Context, addrs []string) survey {
+	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
+	defer cancel()
+	s := survey{answers: make(map[string]answer), refused: make(map[string]bool)}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, addr := range addrs {
+		if addr == l.name {
+			continue
+		}
+		wg.Go(func() {
+			a, err := l.askAt(ctx, addr, askStatus)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				s.answers[addr] = a
+			} else if errors.Is(err, syscall.ECONNREFUSED) {
+				s.refused[addr] = true
+			}
+		})
+	}
+	wg.Wait()
+	return s
+}
+
+// led returns an answer of a node whose cluster has a leader.
+func (s survey) led() (answer, bool) {
+	for _, a := range s.answers {
+		if a.Cluster != 0 && a.Leader != "" {
+			return a, true
+		}
+	}
+	return answer{}, false
+}
+
+// hopeless reports whether a cluster with these voters can never have a leader
+// again: too many of them are known to have begun another life.
+func (s survey) hopeless(voters []string, self *life) bool {
+	alive := len(voters)
+	for _, v := range voters {
+		if s.gone(v, self) {
+			alive--
+		}
+	}
+	return len(voters) > 0 && alive < majority(len(voters))
+}
+
+// gone reports whether the node of a server id is known to be somebody else now.
+// Silence says nothing.
+func (s survey) gone(id string, self *life) bool {
+	name, inc, err := wire.SplitAddress(raft.ServerAddress(id))
+	if err != nil {
+		return false
+	}
+	if name == self.name {
+		return inc != self.inc
+	}
+	a, ok := s.answers[name]
+	return ok && a.Incarnation != inc
+}
+
+// status is what this node says of itself to whoever asks.
+func (l *life) status(q *question) answer {
+	a := answer{Name: l.name, Incarnation: l.inc, Cluster: l.cluster(), Members: l.node.cfg.Members,
+		Commit: l.raft.CommitIndex(), Leads: l.leads()}
+	if address, _ := l.raft.LeaderWithID(); address != "" {
+		a.Leader = string(address)
+	}
+	asker := raft.ServerID(wire.Address(q.Name, q.Incarnation))
+	for _, s := range l.servers() {
+		if s.Suffrage == raft.Voter {
+			a.Voters = append(a.Voters, string(s.ID))
+		}
+		a.Knows = a.Knows || s.ID == asker
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a.Round, a.Forming, a.Able = l.attempt.round, l.attempt.forming, l.attempt.able
+	return a
+}

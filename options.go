@@ -1,0 +1,263 @@
+package imdgo
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/inelpandzic/imdgo/internal/members"
+	"github.com/inelpandzic/imdgo/internal/node"
+)
+
+// Defaults of the options.
+const (
+	// DefaultPort is the port of an address that names none.
+	DefaultPort = members.DefaultPort
+	// DefaultTimeout bounds calls whose context has no deadline.
+	DefaultTimeout = 10 * time.Second
+	// DefaultMaxValueSize is the largest encoded value, in bytes.
+	DefaultMaxValueSize = 1 << 20
+	// MaxKeySize is the largest key, in bytes. It cannot be changed.
+	MaxKeySize = 64 << 10
+)
+
+// mostValueSize is the most that WithMaxValueSize takes. A value is one entry
+// of Raft's log, and nothing else is replicated while it travels.
+const mostValueSize = 16 << 20
+
+// Option configures a [Cache]. A [*Config] is one, too.
+type Option interface{ apply(*settings) error }
+
+// Config is how the first release was configured, and still works: it sets
+// what WithMembers and WithLogger set.
+type Config struct {
+	// Members are the addresses of all nodes of the cluster, this one
+	// included, see WithMembers. None: a cache of one node.
+	Members []string
+	// LogLevel is the least level that is logged: trace, debug, info, warn,
+	// error or off. Empty means warn. It does not apply to Logger.
+	LogLevel string
+	// Logger is logged to. Nil means standard error.
+	Logger hclog.Logger
+}
+
+func (c *Config) apply(s *settings) error {
+	if c == nil {
+		return invalid("a nil *Config")
+	}
+	if err := WithMembers(c.Members...).apply(s); err != nil {
+		return err
+	}
+	if c.LogLevel != "" {
+		if s.logLevel = hclog.LevelFromString(c.LogLevel); s.logLevel == hclog.NoLevel {
+			return invalid("log level %q: it is one of trace, debug, info, warn, error, off", c.LogLevel)
+		}
+	}
+	if c.Logger != nil {
+		s.logger = c.Logger
+	}
+	return nil
+}
+
+type option func(*settings) error
+
+func (o option) apply(s *settings) error { return o(s) }
+
+// settings is what the options come to.
+type settings struct {
+	members    []string
+	bind       string
+	advertise  string
+	defaultTTL time.Duration
+	timeout    time.Duration
+	maxValue   int
+	logLevel   hclog.Level
+	logger     hclog.Logger
+	network    Network
+	clock      Clock
+}
+
+func settle(opts []Option) (*settings, error) {
+	s := &settings{timeout: DefaultTimeout, maxValue: DefaultMaxValueSize, logLevel: hclog.Warn, clock: node.SystemClock{}}
+	for _, o := range opts {
+		if o == nil {
+			return nil, invalid("a nil Option")
+		}
+		if err := o.apply(s); err != nil {
+			return nil, err
+		}
+	}
+	if s.logger == nil {
+		s.logger = hclog.New(&hclog.LoggerOptions{Name: "imdgo", Level: s.logLevel})
+	}
+	return s, nil
+}
+
+// WithMembers names the nodes of the cluster, this one included, each as host
+// or host:port; the port is 6701 unless named. Hosts are names, IPv4 or IPv6
+// addresses. Give the same list to all of them: the node finds itself in it by
+// the addresses of its machine, or by WithBindAddr. A node that is not in the
+// list joins the cluster of those that are. Nodes may be started in any order,
+// and a majority of them is enough to begin. Without members the cache is one
+// node, which opens no port.
+func WithMembers(addrs ...string) Option {
+	return option(func(s *settings) error {
+		list, err := members.List(addrs)
+		if err != nil {
+			return invalid("members: %w", err)
+		}
+		s.members = list
+		return nil
+	})
+}
+
+// WithBindAddr names the address to listen on, as host:port. It is also who
+// this node is among the members, so that several can run on one machine. With
+// an empty or unspecified host the node listens on all interfaces; who it is
+// must then be told by its members or by WithAdvertiseAddr. Port 0 takes a free
+// one. Without members the node begins a cluster of its own, which others join.
+func WithBindAddr(addr string) Option {
+	return option(func(s *settings) error {
+		if addr == "" {
+			return invalid("bind address %q", addr)
+		}
+		s.bind = addr
+		return nil
+	})
+}
+
+// WithAdvertiseAddr names the address that others dial to reach this node, as
+// host:port, where that is not the one it listens on. It is who this node is
+// among the members.
+func WithAdvertiseAddr(addr string) Option {
+	return option(func(s *settings) error {
+		parsed, err := members.Parse(addr)
+		if err != nil {
+			return invalid("advertised %w", err)
+		}
+		if _, port, _ := net.SplitHostPort(parsed); port == "0" {
+			return invalid("advertised address %q: nobody can be dialed at port 0", addr)
+		}
+		s.advertise = parsed
+		return nil
+	})
+}
+
+// WithDataDir will keep the cache on disk. This release does not: New refuses it.
+func WithDataDir(dir string) Option {
+	return refused("WithDataDir(%q): data directories are not supported yet, everything is in memory", dir)
+}
+
+// WithMemoryPercent will bound the cache by a share of the application's
+// memory. This release does not: New refuses it.
+func WithMemoryPercent(percent float64) Option {
+	return refused("WithMemoryPercent(%v): memory budgets are not supported yet", percent)
+}
+
+// WithMemoryLimit will bound the cache by bytes. This release does not: New
+// refuses it.
+func WithMemoryLimit(bytes int64) Option {
+	return refused("WithMemoryLimit(%d): memory budgets are not supported yet", bytes)
+}
+
+// WithTLS will encrypt the connections between nodes, and let in only who has a
+// certificate. This release does not: New refuses it.
+func WithTLS(c *tls.Config) Option {
+	return refused("WithTLS(%p): TLS is not supported yet", c)
+}
+
+func refused(format string, arg any) Option {
+	return option(func(*settings) error { return invalid(format, arg) })
+}
+
+// WithDefaultTTL sets the TTL of the entries that this node writes without one,
+// to maps that have none. 0, the default, means that they do not expire.
+func WithDefaultTTL(d time.Duration) Option {
+	return option(func(s *settings) error {
+		if d < 0 {
+			return invalid("default TTL %v: it is negative", d)
+		}
+		s.defaultTTL = d
+		return nil
+	})
+}
+
+// WithTimeout bounds calls that take no context and those whose context has no
+// deadline. The default is 10 s.
+func WithTimeout(d time.Duration) Option {
+	return option(func(s *settings) error {
+		if d <= 0 {
+			return invalid("timeout %v: it is not positive", d)
+		}
+		s.timeout = d
+		return nil
+	})
+}
+
+// WithMaxValueSize sets how large an encoded value may be, in bytes: 1 MiB
+// unless named, at most 16 MiB. A write beyond it is ErrTooLarge. It concerns
+// what this node writes.
+func WithMaxValueSize(bytes int) Option {
+	return option(func(s *settings) error {
+		if bytes <= 0 || bytes > mostValueSize {
+			return invalid("maximal value size %d: it is one from 1 to %d bytes", bytes, mostValueSize)
+		}
+		s.maxValue = bytes
+		return nil
+	})
+}
+
+// WithLogger logs to l, whose handler decides about levels. The default is
+// warnings and errors on standard error.
+func WithLogger(l *slog.Logger) Option {
+	return option(func(s *settings) error {
+		if l == nil {
+			return invalid("a nil *slog.Logger")
+		}
+		s.logger = overSlog(l)
+		return nil
+	})
+}
+
+// Network is where the cache listens and dials. Addresses are host:port.
+type Network interface {
+	Listen(addr string) (net.Listener, error)
+	Dial(ctx context.Context, addr string) (net.Conn, error)
+}
+
+// WithNetwork replaces TCP, which is useful for hermetic tests: imdgotest has a
+// Network with faults. Nothing is looked up for it, so WithBindAddr must say who
+// this node is.
+func WithNetwork(n Network) Option {
+	return option(func(s *settings) error {
+		if n == nil {
+			return invalid("a nil Network")
+		}
+		s.network = n
+		return nil
+	})
+}
+
+// Clock is a source of time: the wall clock, and the time since an arbitrary
+// moment, which never goes back and goes on while the machine sleeps. Both must
+// be cheap and safe for concurrent use.
+type Clock interface {
+	Now() time.Time
+	Elapsed() time.Duration
+}
+
+// WithClock replaces the machine's clock, which is useful for tests that
+// cannot wait: imdgotest has a Clock that jumps.
+func WithClock(c Clock) Option {
+	return option(func(s *settings) error {
+		if c == nil {
+			return invalid("a nil Clock")
+		}
+		s.clock = c
+		return nil
+	})
+}

@@ -1,0 +1,96 @@
+package imdgo
+
+import "math"
+
+// Role is what a node is in its cluster.
+type Role uint8
+
+// The roles.
+const (
+	// Joining is a node that belongs to no cluster yet, or is on its way in.
+	Joining Role = iota
+	// Follower has a vote and follows the leader, or looks for one.
+	Follower
+	// Candidate is being voted on.
+	Candidate
+	// Leader decides.
+	Leader
+	// NonVoter receives everything, and gets a vote when it has caught up.
+	NonVoter
+	// Closed is what a node is after Close.
+	Closed
+)
+
+// String returns the role in words.
+func (r Role) String() string {
+	switch r {
+	case Joining:
+		return "joining"
+	case Follower:
+		return "follower"
+	case Candidate:
+		return "candidate"
+	case Leader:
+		return "leader"
+	case NonVoter:
+		return "non-voter"
+	}
+	return "closed"
+}
+
+// Stats is what a cache says of itself at one moment. Counts are of this node
+// and begin with the process; sizes are of its replica.
+type Stats struct {
+	NodeID string // the address that others dial, and this life's incarnation
+	Role   Role
+	Leader string // NodeID of the leader, empty when none is known
+	Term   uint64 // Raft's
+	// AppliedIndex is the log index of the last entry that this replica has
+	// applied.
+	AppliedIndex uint64
+	// Entries is what is resident over all maps, expired entries included
+	// until they leave memory.
+	Entries int
+	// AccountedBytes is the size of the keys and values that are resident.
+	AccountedBytes int64
+	// BudgetBytes is what AccountedBytes may reach: math.MaxInt64, as there is
+	// no budget in this release.
+	BudgetBytes int64
+	// LogBytes is the size of Raft's log on this node.
+	LogBytes    int64
+	Hits        uint64 // reads of this replica that found an entry
+	Misses      uint64 // and those that did not
+	Evictions   uint64 // entries that left to make room: none in this release
+	Expirations uint64 // entries that left because their deadline had passed
+}
+
+// Stats returns the figures of this moment. It takes locks for a moment only.
+func (c *Cache) Stats() Stats {
+	n := c.node.Status()
+	s := Stats{
+		NodeID:         n.ID,
+		Leader:         n.Leader,
+		Term:           n.Term,
+		AppliedIndex:   n.AppliedIndex,
+		Entries:        n.Entries,
+		AccountedBytes: n.Bytes,
+		BudgetBytes:    math.MaxInt64,
+		LogBytes:       n.LogBytes,
+		Hits:           c.hits.total(),
+		Misses:         c.misses.total(),
+		Expirations:    n.Expirations,
+	}
+	switch {
+	case n.ID == "":
+		s.Role = Closed
+	case n.Leads:
+		s.Role = Leader
+	case n.Stands:
+		s.Role = Candidate
+	case n.Votes:
+		s.Role = Follower
+	case n.Member:
+		s.Role = NonVoter
+	}
+	return s
+}
