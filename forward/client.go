@@ -15,11 +15,14 @@ import (
 // takes longer is better handed to somebody else.
 const writeTimeout = 5 * time.Second
 
+// keepFrame is the largest buffer that is kept between two parts.
+const keepFrame = 1 << 20
+
 // Client hands parts to the leader at the other end of a connection.
 type Client struct {
-	conn net.Conn
-	head []byte // used again; guarded by the caller of Send
-	done sync.WaitGroup
+	conn  net.Conn
+	frame []byte // used again; the caller of Send sees to it that only one does
+	done  sync.WaitGroup
 }
 
 // NewClient takes over conn. refused is called for every part that the leader
@@ -46,12 +49,16 @@ func NewClient(conn net.Conn, refused func(first uint64, why command.Refusal), b
 // Send hands a part over. It must not be called concurrently. An error means
 // that the connection has ended and that the part may have arrived.
 func (c *Client) Send(p *command.Part) error {
-	c.head = appendPartHead(c.head[:0], p)
+	// One write, so one packet and one system call for what is small.
+	c.frame = append(appendPartHead(c.frame[:0], p), p.Ops...)
+	frame := c.frame
+	if cap(c.frame) > keepFrame {
+		c.frame = nil
+	}
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return fmt.Errorf("forwarding to the leader: %w", err)
 	}
-	buffers := net.Buffers{c.head, p.Ops}
-	if _, err := buffers.WriteTo(c.conn); err != nil {
+	if _, err := c.conn.Write(frame); err != nil {
 		c.Abort() // half a frame may be out: nothing can follow it
 		return fmt.Errorf("forwarding to the leader: %w", err)
 	}

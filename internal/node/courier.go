@@ -72,7 +72,10 @@ func (c *courier) round(ctx context.Context) time.Duration {
 	if r := c.current(); r != nil && (!ok || r.leader != leader || r.broken.Load()) {
 		c.end()
 	}
-	if !ok || c.out.idle() {
+	if c.out.idle() {
+		return time.Hour // until somebody asks for something
+	}
+	if !ok {
 		return retryMost
 	}
 	if !c.out.clock.known() {

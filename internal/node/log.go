@@ -8,9 +8,13 @@ import (
 
 type logger = hclog.Logger
 
-// mutableLog is raft's logger for one life. When a life ends, its connections
-// are closed under raft's hands, which raft would report as errors, one for
-// each, every time that somebody calls Close.
+// mutableLog is raft's logger for one life.
+//
+// It puts raft's warnings and errors one level lower: they are about what raft
+// tries again, and some come with every node that joins. What concerns a user
+// is said by this package. And it can be silenced, because when a life ends, its
+// connections are closed under raft's hands, which raft would report as errors,
+// one for each, every time that somebody calls Close.
 type mutableLog struct {
 	hclog.Logger
 	muted atomic.Bool
@@ -20,9 +24,13 @@ func (m *mutableLog) mute() { m.muted.Store(true) }
 
 // Log implements hclog.Logger.
 func (m *mutableLog) Log(level hclog.Level, msg string, args ...any) {
-	if !m.muted.Load() {
-		m.Logger.Log(level, msg, args...)
+	if m.muted.Load() {
+		return
 	}
+	if level == hclog.Warn || level == hclog.Error {
+		level--
+	}
+	m.Logger.Log(level, msg, args...)
 }
 
 // Trace implements hclog.Logger.

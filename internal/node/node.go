@@ -112,18 +112,33 @@ func (n *Node) supervise(ctx context.Context, l *life) {
 		case err := <-n.failed:
 			stop()
 			<-ended
-			n.log.Error("this node has stopped", "error", err)
-			n.outbox.fail(err, fmt.Errorf("%w: %w", ErrUnknownOutcome, err), true)
+			n.stop(l, err)
 			return
 		}
 		if err == nil {
 			return
 		}
 		n.log.Warn("beginning another life", "incarnation", l.inc, "reason", err)
-		if l, err = n.rebirth(l, err); err != nil {
-			n.fail(err)
+		next, err := n.rebirth(l, err)
+		if err != nil {
+			n.stop(nil, err)
+			return
 		}
+		l = next
 	}
+}
+
+// stop ends a node that cannot go on, before it is closed. Its replica is not
+// what the others have, so it serves no reads, and it takes part in nothing.
+func (n *Node) stop(l *life, err error) {
+	n.log.Error("this node has stopped", "error", err)
+	n.outbox.fail(fmt.Errorf("%w: %w", ErrClosed, err), fmt.Errorf("%w: %w: %w", ErrUnknownOutcome, ErrClosed, err), true)
+	n.life.Store(nil)
+	if l != nil {
+		l.end()
+	}
+	n.machine.Reset()
+	n.clock.reset()
 }
 
 // rebirth ends a life and begins the next. What was handed over in the old one
@@ -136,11 +151,10 @@ func (n *Node) rebirth(l *life, reason error) (*life, error) {
 	n.machine.Reset()
 	n.clock.reset()
 	next, err := n.begin()
-	if err != nil {
-		return l, err
+	if err == nil {
+		n.life.Store(next)
 	}
-	n.life.Store(next)
-	return next, nil
+	return next, err
 }
 
 // fail ends the node: its replica could not go on.
@@ -215,8 +229,8 @@ func (n *Node) serve(pre wire.Preamble, conn net.Conn) {
 		n.serveControl(conn)
 	case wire.Forward:
 		l := n.life.Load()
-		if l == nil {
-			return
+		if l == nil || l.inc != pre.Target {
+			return // the life that admitted it has ended since
 		}
 		stop := context.AfterFunc(l.ctx, func() { _ = conn.Close() }) // with the life that admitted it
 		defer stop()

@@ -25,6 +25,16 @@ func DecodeReply(b []byte) (Refusal, ClusterID, Incarnation, error) {
 func (s *Stream) Register(nc net.Conn) bool { return s.register(s.port.track(nc)) }
 func (s *Stream) HandOver(nc net.Conn) bool { return s.handOver(s.port.track(nc)) }
 
+// Drained tells whether the stream is closed and so are all connections that were accepted from it.
+func (s *Stream) Drained() bool {
+	select {
+	case <-s.drained:
+		return true
+	default:
+		return false
+	}
+}
+
 // Held returns how many connections and streams the Port keeps in mind.
 func (p *Port) Held() (conns, streams int) {
 	p.mu.Lock()

@@ -160,13 +160,13 @@ func TestUnreadAnswerTimesOut(t *testing.T) {
 }
 
 func TestTwoThousandIdleConnections(t *testing.T) {
-	const idle, limit = 2000, 64
+	const idle, limit = 2000, wire.DefaultMaxHandshakes
 	listener, err := wire.TCP{}.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	counting := &census{Listener: listener}
-	p, addr := open(t, wire.Config{Listener: counting, MaxHandshakes: limit, HandshakeTimeout: time.Hour})
+	p, addr := open(t, wire.Config{Listener: counting, HandshakeTimeout: time.Hour})
 	for range idle {
 		c := rawDial(t, wire.TCP{}, addr)
 		_ = c.(*net.TCPConn).SetLinger(0) // spare the machine 2,000 sockets in TIME_WAIT

@@ -68,8 +68,8 @@ func TestStreamsAreRoutedByIncarnation(t *testing.T) {
 	}
 	for _, inc := range []wire.Incarnation{0, 3} {
 		_, err := from.Dial(wire.Address(addr, inc), time.Minute)
-		refused, ok := errors.AsType[*wire.RefusedError](err)
-		if !ok || refused.Refusal != wire.WrongIncarnation || refused.Incarnation != alice {
+		var refused *wire.RefusedError
+		if !errors.As(err, &refused) || refused.Refusal != wire.WrongIncarnation || refused.Incarnation != alice {
 			t.Errorf("dial of %v: %v", inc, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func wantEnd(t *testing.T, c net.Conn) []byte {
 	t.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(patience))
 	b, err := io.ReadAll(c)
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("connection still open after %v", patience)
 	}
 	return b

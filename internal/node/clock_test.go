@@ -1,0 +1,95 @@
+package node
+
+import (
+	"testing"
+	"time"
+)
+
+// handClock is set by hand.
+type handClock struct{ elapsed time.Duration }
+
+func (*handClock) Now() time.Time           { return time.Time{} }
+func (c *handClock) Elapsed() time.Duration { return c.elapsed }
+
+func TestNothingIsKnownOfTimeBeforeTheFirstStamp(t *testing.T) {
+	c := &clusterClock{source: &handClock{}}
+	if c.known() || c.now() != 0 || !c.passed(1<<62) {
+		t.Errorf("known %v, now %d", c.known(), c.now())
+	}
+}
+
+func TestVisibleTimeGoesOnBetweenStamps(t *testing.T) {
+	source := &handClock{}
+	c := &clusterClock{source: source}
+	c.arrived(1000)
+	source.elapsed = 30
+	if c.now() != 1030 {
+		t.Errorf("now %d", c.now())
+	}
+	c.arrived(1100) // drift is over with every stamp
+	source.elapsed = 40
+	if c.now() != 1110 {
+		t.Errorf("now %d", c.now())
+	}
+}
+
+// The schedule: a stamp that was long on its way comes after one that was not.
+func TestVisibleTimeNeverGoesBack(t *testing.T) {
+	source := &handClock{}
+	c := &clusterClock{source: source}
+	c.arrived(1000)
+	source.elapsed = 500
+	before := c.now()
+	c.arrived(1200)
+	if c.now() != before {
+		t.Errorf("from %d to %d", before, c.now())
+	}
+	source.elapsed = 900
+	if c.now() != 1600 {
+		t.Errorf("now %d, want the new stamp and what has passed since", c.now())
+	}
+}
+
+// The schedule: under full load a batch is always on its way, and each takes
+// 10 to be committed. If the clock began again from every one, it would stand.
+func TestALeadersClockRunsUnderFullLoad(t *testing.T) {
+	source := &handClock{}
+	c := &clusterClock{source: source}
+	first := c.stamp(0)
+	for range 100 {
+		source.elapsed += 10
+		c.arrived(c.stamps.Load())
+		c.stamp(0)
+	}
+	if passed := c.now() - first; passed != 1000 {
+		t.Errorf("the clock ran %d while 1000 passed", passed)
+	}
+}
+
+func TestAStampIsNeverBelowWhatWasApplied(t *testing.T) {
+	c := &clusterClock{source: &handClock{}}
+	c.arrived(1000)
+	if s := c.stamp(5000); s != 5000 {
+		t.Errorf("stamp %d", s)
+	}
+	if s := (&clusterClock{source: &handClock{}}).stamp(0); s < 1 {
+		t.Errorf("the first stamp of a cluster is %d", s)
+	}
+}
+
+// A deadline that is near is looked at precisely, so the tick of the coarse
+// clock is not part of what an entry may be seen too long.
+func TestADeadlinePassesToTheNanosecond(t *testing.T) {
+	source := &handClock{}
+	c := &clusterClock{source: source}
+	c.arrived(1)
+	deadline := c.now() + int64(700*time.Millisecond)
+	source.elapsed = 700*time.Millisecond - 1
+	if c.passed(deadline) {
+		t.Error("passed before it was due")
+	}
+	source.elapsed++
+	if !c.passed(deadline) {
+		t.Error("not passed when it was due, with a coarse clock of 700 ms ago")
+	}
+}
