@@ -23,8 +23,8 @@ func Parse(addr string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("address %q: %w", addr, err)
 	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		host = ip.Unmap().String()
+	if isIP(host) {
+		host = netip.MustParseAddr(host).Unmap().String()
 	} else if host = strings.ToLower(host); !isHostName(host) {
 		return "", fmt.Errorf("address %q: %q is neither an IP address nor a host name", addr, host)
 	}
@@ -34,8 +34,13 @@ func Parse(addr string) (string, error) {
 // split takes an address apart. The host may be empty only where an interface
 // to listen on is meant, which Parse refuses.
 func split(addr string) (host, port string, err error) {
-	bare := strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]")
-	if _, err := netip.ParseAddr(bare); err == nil {
+	bare := addr
+	if inner, ok := strings.CutPrefix(addr, "["); ok {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok {
+			bare = inner
+		}
+	}
+	if isIP(bare) {
 		return bare, DefaultPort, nil
 	}
 	if !strings.Contains(addr, ":") {
@@ -49,6 +54,13 @@ func split(addr string) (host, port string, err error) {
 		return "", "", fmt.Errorf("%q is not a port", port)
 	}
 	return host, port, nil
+}
+
+// isIP reports whether host is an IP address. A zone may be anything to
+// netip, which would let the brackets of another address in.
+func isIP(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil && !strings.ContainsAny(host, "[]/ ")
 }
 
 // isHostName reports whether a resolver can be asked for host (RFC 1123, and
