@@ -64,7 +64,7 @@ type Node struct {
 // nothing is left behind, except that the listener is the caller's to close.
 func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, log: cfg.Logger,
-		clock: &clusterClock{source: cfg.Clock}, failed: make(chan error, 1), supervised: make(chan struct{})}
+		clock: newClusterClock(cfg.Clock), failed: make(chan error, 1), supervised: make(chan struct{})}
 	n.machine = fsm.New(n.deliver)
 	n.outbox = newOutbox(n.clock, cfg.Timeout)
 	n.courier = &courier{out: n.outbox, leader: n.leader, log: n.log}
