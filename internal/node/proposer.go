@@ -20,7 +20,7 @@ const (
 	enqueueTimeout = time.Second
 	// expireMost is about how many entries one batch expires. Removing them
 	// takes a millisecond or two, which the writes beside them wait.
-	expireMost = 4096
+	expireMost = 2048
 	// heartbeat is how often the clock is stamped while there are deadlines and
 	// nothing is written, and duePoll how often something due is looked for.
 	heartbeat = int64(time.Second)
