@@ -70,30 +70,32 @@ func readBody(c *cursor, op *Op) {
 		op.TTL = TTL{Nanoseconds: c.nanoseconds("ttl"), Explicit: true}
 	case SetMany:
 		op.TTL = readTTL(c)
-		readList(c, op, 2, skipPair)
+		readList(c, op, 2)
 	case Delete:
-		readList(c, op, 1, skipKey)
+		readList(c, op, 1)
 	case Declare:
-		readList(c, op, 2, skipOption)
+		readList(c, op, 2)
 	}
 }
 
 // readList remembers where the list begins, having walked it once: whoever
 // iterates it later cannot fail half-way, so an operation is all or nothing.
-func readList(c *cursor, op *Op, least int, skip func(*cursor)) {
+// (A function as parameter would do for the switch, but the cursor would escape.)
+func readList(c *cursor, op *Op, least int) {
 	op.Count = c.count("count", least)
 	op.list = c.rest
 	for n := op.Count; n > 0 && c.err == nil; n-- {
-		skip(c)
+		switch op.Kind {
+		case SetMany:
+			c.bytes("key", MaxKey)
+			c.bytes("value", MaxOp)
+		case Delete:
+			c.bytes("key", MaxKey)
+		default: // Declare
+			skipOption(c)
+		}
 	}
 }
-
-func skipPair(c *cursor) {
-	c.bytes("key", MaxKey)
-	c.bytes("value", MaxOp)
-}
-
-func skipKey(c *cursor) { c.bytes("key", MaxKey) }
 
 func skipOption(c *cursor) {
 	if f := Field(c.byte("option")); f == 0 || f >= fields {

@@ -1,0 +1,234 @@
+package fsm
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/inelpandzic/imdgo/internal/command"
+)
+
+const (
+	second = int64(1e9)
+	hour   = 3600 * second
+)
+
+// sessions is the map of the tests that need only one.
+var sessions = command.Target{Type: command.NewMapType(1, 1), Name: "sessions"}
+
+// replica is a machine under test, with what it delivered. Whatever a test did
+// to it, its index and its counters agree with what it holds at the end.
+type replica struct {
+	*Machine
+	t         testing.TB
+	delivered []command.Result // of the last batch
+}
+
+func newReplica(t testing.TB) *replica {
+	r := &replica{t: t}
+	r.Machine = New(func(_, _ uint64, results []command.Result, _ int64) {
+		r.delivered = append(r.delivered, results...)
+	})
+	t.Cleanup(func() {
+		if err := r.invariants(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// apply applies a batch and returns the results of its operations.
+func (r *replica) apply(stamp int64, expire *command.Threshold, parts ...command.Part) []command.Result {
+	r.t.Helper()
+	r.delivered = r.delivered[:0]
+	if err := r.Apply(r.Index()+1, entryOf(stamp, 0, expire, parts...)); err != nil {
+		r.t.Fatal(err)
+	}
+	return r.delivered
+}
+
+// do applies operations of an origin of their own, so that nothing is a copy.
+func (r *replica) do(stamp int64, ops ...op) []command.Result {
+	r.t.Helper()
+	return r.apply(stamp, nil, partOf(r.Index()+1<<32, 1, 1, stamp, ops...))
+}
+
+// expect compares what an operation answered.
+func expect(t testing.TB, what string, got []command.Result, code command.Code, version uint64) {
+	t.Helper()
+	if len(got) != 1 || got[0] != (command.Result{Code: code, Version: version}) {
+		t.Errorf("%s: %+v, want code %d and version %d", what, got, code, version)
+	}
+}
+
+// show is a key as a reader without a clock sees it.
+func (r *replica) show(key string) string {
+	_, v := r.Table(sessions.Name).Lookup(sessions.Type, key)
+	if v == nil {
+		return "nothing"
+	}
+	return fmt.Sprintf("%s@%d until %d", v.Bytes(), v.Version(), v.Deadline())
+}
+
+func (r *replica) expectShow(key, want string) {
+	r.t.Helper()
+	if got := r.show(key); got != want {
+		r.t.Errorf("%s is %q, want %q", key, got, want)
+	}
+}
+
+func (r *replica) hash() uint64 {
+	_, h := r.Hash()
+	return h
+}
+
+func entryOf(stamp, wall int64, expire *command.Threshold, parts ...command.Part) []byte {
+	entry := command.AppendBatch(nil, stamp, wall, expire, len(parts))
+	for i := range parts {
+		entry = command.AppendPart(entry, &parts[i])
+	}
+	return entry
+}
+
+// op is an operation's bytes, with an hour's patience.
+type op []byte
+
+const patience = 3600_000
+
+func partOf(origin, low, first uint64, base int64, ops ...op) command.Part {
+	p := command.Part{Origin: origin, Low: low, First: first, Base: base, Count: len(ops)}
+	for _, o := range ops {
+		p.Ops = append(p.Ops, o...)
+	}
+	return p
+}
+
+func explicit(ns int64) command.TTL { return command.TTL{Nanoseconds: ns, Explicit: true} }
+
+func fallback(ns int64) command.TTL { return command.TTL{Nanoseconds: ns} }
+
+func set(key, value string, ttl command.TTL) op {
+	return command.AppendSet(nil, command.Set, patience, sessions, key, ttl, []byte(value))
+}
+
+func setIfAbsent(key, value string) op {
+	return command.AppendSet(nil, command.SetIfAbsent, patience, sessions, key, command.TTL{}, []byte(value))
+}
+
+func swap(key string, old uint64, value string) op {
+	return command.AppendCompareAndSwap(nil, patience, sessions, key, old, command.TTL{}, []byte(value))
+}
+
+func setMany(ttl command.TTL, keysAndValues ...string) op {
+	dst := command.AppendSetMany(nil, patience, sessions, ttl, len(keysAndValues)/2)
+	for i := 0; i < len(keysAndValues); i += 2 {
+		dst = command.AppendPair(dst, keysAndValues[i], []byte(keysAndValues[i+1]))
+	}
+	return dst
+}
+
+func del(keys ...string) op { return command.AppendDelete(nil, patience, sessions, keys) }
+
+func compareAndDelete(key string, old uint64) op {
+	return command.AppendCompareAndDelete(nil, patience, sessions, key, old)
+}
+
+func touch(key string, ttl int64) op {
+	return command.AppendTouch(nil, patience, sessions, key, ttl)
+}
+
+func clearMap() op { return command.AppendClear(nil, patience, sessions) }
+
+func declareTTL(ns int64) op {
+	return command.AppendDeclare(nil, patience, sessions, []command.Option{{Field: command.FieldTTL, Value: uint64(ns)}})
+}
+
+func marker() op { return command.AppendMarker(nil, patience) }
+
+// invariants recounts everything that is kept beside the entries themselves.
+func (m *Machine) invariants() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, table := range m.tables {
+		if c := table.contents.Load(); c != nil {
+			if err := c.invariants(); err != nil {
+				return fmt.Errorf("map %q: %w", name, err)
+			}
+		}
+	}
+	for id, o := range m.origins {
+		if n := len(o.rows); n&(n-1) != 0 || n > command.MaxWindow {
+			return fmt.Errorf("origin %d: a ring of %d", id, n)
+		}
+		for i, r := range o.rows {
+			if r.sequence != 0 && o.at(r.sequence) != &o.rows[i] {
+				return fmt.Errorf("origin %d: sequence %d at place %d of %d", id, r.sequence, i, len(o.rows))
+			}
+			if r.sequence >= o.low && r.notAfter > o.horizon {
+				return fmt.Errorf("origin %d: sequence %d is good until %d, the horizon is %d", id, r.sequence, r.notAfter, o.horizon)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *contents) invariants() error {
+	entries, bytes, linked := 0, 0, 0
+	var err error
+	c.items.IterCb(func(key string, e *Entry) {
+		v := e.value.Load()
+		switch {
+		case key != e.key:
+			err = fmt.Errorf("entry %q under %q", e.key, key)
+		case v == nil:
+			err = fmt.Errorf("%q is empty", key)
+		case (e.slot != nil) != (v.deadline != 0):
+			err = fmt.Errorf("%q with deadline %d: linked is %v", key, v.deadline, e.slot != nil)
+		case e.slot != nil && e.slot.number > slotOf(v.deadline):
+			err = fmt.Errorf("%q with deadline %d is looked at in slot %d", key, v.deadline, e.slot.number)
+		}
+		if err != nil {
+			return
+		}
+		entries++
+		bytes += len(key) + len(v.Bytes())
+		if v.deadline != 0 {
+			linked++
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if c.entries.Load() != int64(entries) || c.bytes.Load() != int64(bytes) {
+		return fmt.Errorf("counted %d entries of %d bytes, there are %d of %d", c.entries.Load(), c.bytes.Load(), entries, bytes)
+	}
+	return c.deadlines.invariants(linked, func(e *Entry) bool {
+		held, _ := c.items.Get(e.key)
+		return held == e
+	})
+}
+
+func (d *deadlines) invariants(linked int, held func(*Entry) bool) error {
+	if len(d.slots) != len(d.order) {
+		return fmt.Errorf("%d slots, %d in order", len(d.slots), len(d.order))
+	}
+	seen := make(map[*Entry]bool)
+	for i, s := range d.order {
+		if s.place != i || d.slots[s.number] != s || s.first == nil {
+			return fmt.Errorf("slot %d at %d: place %d, empty %v, in the map %v", s.number, i, s.place, s.first == nil, d.slots[s.number] == s)
+		}
+		if i > 0 && d.order[(i-1)/2].number >= s.number {
+			return fmt.Errorf("slot %d stands before %d", d.order[(i-1)/2].number, s.number)
+		}
+		var before *Entry
+		for e := s.first; e != nil; before, e = e, e.next {
+			if seen[e] || e.slot != s || e.prev != before || !held(e) {
+				return fmt.Errorf("slot %d: %q twice %v, slot %p, prev %p, in the map %v", s.number, e.key, seen[e], e.slot, e.prev, held(e))
+			}
+			seen[e] = true
+		}
+	}
+	if len(seen) != linked {
+		return fmt.Errorf("%d entries are linked, %d have a deadline", len(seen), linked)
+	}
+	return nil
+}
