@@ -6,12 +6,15 @@ import (
 	"time"
 )
 
-var nodeName = regexp.MustCompile(`^(leader|follower|n[1-9][0-9]{0,2})$`)
+var (
+	nodeName  = regexp.MustCompile(`^(leader|follower|n[1-9][0-9]{0,2}|@[a-z]+)$`)
+	givenName = regexp.MustCompile(`^@[a-z]+$`)
+)
 
 func (p *parser) node() (string, error) {
 	t, err := p.single("a node")
 	if err == nil && (t.quoted || !nodeName.MatchString(t.text)) {
-		err = t.fail("not a node: n1, n2, …, leader, follower")
+		err = t.fail("not a node: n1, n2, …, leader, follower, @name")
 	}
 	return t.text, err
 }
@@ -19,6 +22,15 @@ func (p *parser) node() (string, error) {
 func takeNode(p *parser, s *statement) error {
 	name, err := p.node()
 	s.nodes = append(s.nodes, name)
+	return err
+}
+
+func takeName(p *parser, s *statement) error {
+	t, err := p.single("a name")
+	if err == nil && (t.quoted || !givenName.MatchString(t.text)) {
+		err = t.fail("not a name such as @old")
+	}
+	s.word = t.text
 	return err
 }
 

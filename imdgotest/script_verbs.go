@@ -29,15 +29,17 @@ var (
 	swapOption  = map[string]valueParser{"map": aString, "ttl": aTime, "was": aResult}
 	cadOption   = map[string]valueParser{"map": aString, "was": aResult}
 	readOption  = map[string]valueParser{"map": aString, "level": oneOf("local", "linearizable"), "staleness": aTime}
-	startOption = map[string]valueParser{"net": oneOf("memory", "tcp"), "disk": yesOrNo}
+	startOption = map[string]valueParser{"net": oneOf("memory", "tcp"), "disk": yesOrNo, "start": yesOrNo}
+	ttlOption   = map[string]valueParser{"map": aString, "within": aTime}
 	oneNode     = []argument{takeNode}
 	nodeAndKey  = []argument{takeNode, takeKey}
 	twoNodes    = []argument{takeNode, takeNode}
-	aRole       = oneOf("leader", "follower", "non-voter")
+	aRole       = oneOf("leader", "follower", "candidate", "non-voter", "joining")
 )
 
 var verbs = map[string]verb{
 	"cluster": {arguments: []argument{takeCount}, options: startOption},
+	"name":    {arguments: []argument{takeNode, takeName}},
 
 	"set":    {arguments: []argument{takeNode, takePairs}, options: writeOption, errors: true},
 	"add":    {arguments: []argument{takeNode, takePair}, options: writeOption, want: yesOrNo, errors: true},
@@ -48,13 +50,14 @@ var verbs = map[string]verb{
 	"clear":  {arguments: oneNode, options: mapOption, errors: true},
 	"get":    {arguments: nodeAndKey, options: mapOption, want: aResult, errors: true, repeats: true},
 	"read":   {arguments: nodeAndKey, options: readOption, want: aResult, errors: true, repeats: true},
-	"ttl":    {arguments: nodeAndKey, options: mapOption, want: aTimeOrMiss, errors: true, repeats: true},
+	"ttl":    {arguments: nodeAndKey, options: ttlOption, want: aTimeOrMiss, errors: true, repeats: true},
 	"count":  {arguments: oneNode, options: mapOption, want: aCount, errors: true, repeats: true},
 	"role":   {arguments: oneNode, want: aRole, repeats: true},
 	"hash":   {arguments: []argument{takeWord("equal")}, repeats: true},
-	"wait":   {arguments: []argument{takeWord("leader", "converged")}},
+	"wait":   {arguments: []argument{takeWord("leader", "ready", "converged")}},
 
 	"tick":  {arguments: []argument{takeSpan}},
+	"pause": {arguments: []argument{takeSpan}},
 	"jump":  {arguments: []argument{takeNode, takeSpan}},
 	"skew":  {arguments: []argument{takeNode, takeShift}},
 	"step":  {arguments: []argument{takeNode, takeShift}},
@@ -66,6 +69,7 @@ var verbs = map[string]verb{
 	"partition":   {arguments: []argument{takeGroups}},
 	"heal":        {},
 	"delay":       {arguments: []argument{takeNode, takeNode, takeSpan}},
+	"start":       {arguments: oneNode},
 	"kill":        {arguments: oneNode},
 	"restart":     {arguments: oneNode},
 	"stop":        {arguments: oneNode},

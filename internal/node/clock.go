@@ -93,6 +93,16 @@ func (c *clusterClock) arrived(stamp int64) {
 	c.set(stamp)
 }
 
+// arrivedLate takes note of a stamp of a former leader's term. Its entry may
+// have waited for as long as it took to elect another leader: to begin again
+// from it would have the cluster's time stand still for that long, and move
+// every deadline with it, when this node is the one that was elected.
+func (c *clusterClock) arrivedLate(stamp int64) {
+	if !c.known() || stamp > c.now() {
+		c.set(stamp)
+	}
+}
+
 func (c *clusterClock) set(stamp int64) {
 	c.anchor.Store(&anchor{stamp, c.source.Elapsed()})
 	c.tick()

@@ -29,9 +29,8 @@ type courier struct {
 	until   time.Time
 	refuser leader
 
-	refusals atomic.Uint64
-	mu       sync.Mutex
-	route    *route // nil: none
+	mu    sync.Mutex
+	route *route // nil: none
 }
 
 // leader is who leads, and how to reach it.
@@ -48,6 +47,17 @@ type route struct {
 	abort  func() // makes a send that hangs return
 	close  func() // aborts and waits for the route's goroutines
 	broken atomic.Bool
+
+	refusals atomic.Uint64 // how often the leader did not take a part
+	heeded   uint64        // of them, by the courier
+}
+
+// refusedAnew reports whether the leader has refused since this was last
+// asked. A leader elsewhere does so after what was sent has long been sent.
+func (r *route) refusedAnew() bool {
+	n := r.refusals.Load()
+	defer func() { r.heeded = n }()
+	return n != r.heeded
 }
 
 func (c *courier) run(ctx context.Context) {
@@ -88,36 +98,34 @@ func (c *courier) round(ctx context.Context) time.Duration {
 	if r == nil {
 		r = c.open(ctx, leader)
 	}
-	if r == nil || c.handAll(r) {
+	if r == nil || r.refusedAnew() || c.handAll(r) {
 		return c.backOff(leader)
 	}
-	c.pause = 0
 	return retryMost
 }
 
 // handAll hands over what the leader may have at once. True means that it went wrong.
 func (c *courier) handAll(r *route) (failed bool) {
-	before := c.refusals.Load()
 	for {
 		p, ok := c.out.hand(r)
 		if !ok {
-			return c.refusals.Load() != before
+			return r.refusedAnew()
 		}
 		if err := r.send(&p); err != nil {
 			c.log.Debug("handing operations to the leader", "leader", r.leader.addr, "error", err)
 			c.end()
 			return true
 		}
-		if c.refusals.Load() != before {
+		if r.refusedAnew() {
 			return true
 		}
 	}
 }
 
-// backOff leaves a leader that refused alone for a while. Another one is asked
-// at once.
+// backOff leaves a leader that refused alone for a while, ever longer while it
+// goes on refusing. Another one is asked at once.
 func (c *courier) backOff(from leader) time.Duration {
-	if from != c.refuser {
+	if from != c.refuser || time.Since(c.until) > retryMost {
 		c.refuser, c.pause = from, 0
 	}
 	c.pause = min(max(retryLeast, 2*c.pause), retryMost)
@@ -164,7 +172,7 @@ func (c *courier) open(ctx context.Context, to leader) *route {
 	r := &route{leader: to}
 	refused := func(first uint64, why command.Refusal) {
 		c.out.refused(r, first, why)
-		c.refusals.Add(1)
+		r.refusals.Add(1)
 		c.out.signal()
 	}
 	if to.inc == to.life.inc {

@@ -69,18 +69,6 @@ func (o *outbox) takeBack(from *route) {
 	}
 }
 
-// away reports whether anything is with a leader.
-func (o *outbox) away() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, p := range o.queue {
-		if p.with != nil {
-			return true
-		}
-	}
-	return false
-}
-
 // idle reports whether there is nothing to hand over.
 func (o *outbox) idle() bool {
 	o.mu.Lock()

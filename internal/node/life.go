@@ -63,7 +63,8 @@ func (n *Node) begin() (*life, error) {
 	l.raftLog = &mutableLog{Logger: n.log.Named("raft")}
 	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: n.port.Stream(l.cluster, l.inc), MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
-	replica := &replica{machine: n.machine, clock: n.clock, failed: n.fail}
+	replica := &replica{machine: n.machine, clock: n.clock, failed: n.fail,
+		term: func() uint64 { return l.raft.CurrentTerm() }} // nothing is applied before there is a cluster
 	r, err := raft.NewRaft(raftConfig(l, l.raftLog), replica, l.log,
 		raft.NewInmemStore(), raft.NewDiscardSnapshotStore(), l.transport)
 	if err != nil {

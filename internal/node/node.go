@@ -45,7 +45,7 @@ type Node struct {
 	clock     *clusterClock
 	outbox    *outbox
 	courier   *courier
-	registrar sync.Mutex // one change of the configuration at a time
+	registrar chan struct{} // of one: taken while the configuration is changed
 
 	life   atomic.Pointer[life] // nil between two lives, and at the end
 	failed chan error           // of one: what ends the node
@@ -64,7 +64,8 @@ type Node struct {
 // nothing is left behind, except that the listener is the caller's to close.
 func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, log: cfg.Logger,
-		clock: newClusterClock(cfg.Clock), failed: make(chan error, 1), supervised: make(chan struct{})}
+		clock: newClusterClock(cfg.Clock), registrar: make(chan struct{}, 1),
+		failed: make(chan error, 1), supervised: make(chan struct{})}
 	n.machine = fsm.New(n.deliver)
 	n.outbox = newOutbox(n.clock, cfg.Timeout)
 	n.courier = &courier{out: n.outbox, leader: n.leader, log: n.log}

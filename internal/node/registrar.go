@@ -31,8 +31,7 @@ func (l *life) letIn(q *question) error {
 	if q.Name == l.name && q.Incarnation != l.inc {
 		return fmt.Errorf("%q is the address of the leader", q.Name)
 	}
-	l.node.registrar.Lock()
-	defer l.node.registrar.Unlock()
+	defer l.node.takeTurn()()
 	joiner := server(q.Name, q.Incarnation)
 	present, former := l.livesOf(joiner)
 	if !present {
@@ -47,6 +46,14 @@ func (l *life) letIn(q *question) error {
 		l.node.log.Info("replaced an incarnation", "former", id, "now", joiner.ID)
 	}
 	return nil
+}
+
+// takeTurn lets one change of the configuration be made at a time; what it
+// returns ends the turn. It is no sync.Mutex, because a turn takes as long as
+// raft does: in a synctest bubble time stands still while somebody waits for one.
+func (n *Node) takeTurn() (end func()) {
+	n.registrar <- struct{}{}
+	return func() { <-n.registrar }
 }
 
 // livesOf looks for a node's present and former lives in the configuration.
@@ -69,8 +76,7 @@ func (l *life) promote(q *question) error {
 	if !l.leads() {
 		return errNotLeader
 	}
-	l.node.registrar.Lock()
-	defer l.node.registrar.Unlock()
+	defer l.node.takeTurn()()
 	who := server(q.Name, q.Incarnation)
 	if present, _ := l.livesOf(who); !present {
 		return fmt.Errorf("%s is not in the configuration", who.ID)
@@ -87,8 +93,7 @@ func (l *life) letGo(q *question) error {
 	if !l.leads() {
 		return errNotLeader
 	}
-	l.node.registrar.Lock()
-	defer l.node.registrar.Unlock()
+	defer l.node.takeTurn()()
 	who := server(q.Name, q.Incarnation)
 	if present, _ := l.livesOf(who); !present {
 		return nil
@@ -103,10 +108,13 @@ func (l *life) letGo(q *question) error {
 // depart takes this life out of the cluster: it hands leadership over if it
 // has it, and asks the leader to let it go.
 func (l *life) depart(ctx context.Context) error {
-	if l.cluster() == 0 || l.isLast() {
+	if l.cluster() == 0 {
 		return nil
 	}
 	for {
+		if l.isLast() {
+			return nil
+		}
 		err := l.departNow(ctx)
 		if err == nil {
 			return nil

@@ -13,6 +13,7 @@ import (
 type replica struct {
 	machine *fsm.Machine
 	clock   *clusterClock
+	term    func() uint64
 	failed  func(error) // called once: what the log holds cannot be applied
 	broken  bool        // on raft's goroutine only
 }
@@ -30,7 +31,11 @@ func (r *replica) Apply(log *raft.Log) any {
 		r.failed(err)
 		return nil
 	}
-	r.clock.arrived(r.machine.Clock())
+	if stamp := r.machine.Clock(); log.Term == r.term() {
+		r.clock.arrived(stamp)
+	} else {
+		r.clock.arrivedLate(stamp)
+	}
 	return nil
 }
 

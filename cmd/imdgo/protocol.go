@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Parent and node speak JSON, one message a line: requests on the node's
+// standard input, replies on its standard output. A request may have several
+// replies, the last of which says so. All times are those of this machine's
+// clock, which parent and nodes share, in nanoseconds since 1970.
+
+// childCommand is the hidden command that makes a process a node.
+const childCommand = "demo-node"
+
+type request struct {
+	ID   int             `json:"id"`
+	Op   string          `json:"op"`
+	Args json.RawMessage `json:"args,omitempty"`
+}
+
+type reply struct {
+	ID    int             `json:"id"`
+	Last  bool            `json:"last,omitempty"`
+	Error string          `json:"error,omitempty"`
+	Body  json.RawMessage `json:"body,omitempty"`
+}
+
+// What a node is asked.
+const (
+	opStart   = "start"   // startArgs → nothing
+	opReady   = "ready"   // → nothing, when it is
+	opStats   = "stats"   // → imdgo.Stats
+	opSeries  = "series"  // seriesArgs → []span in parts, then nothing
+	opWatch   = "watch"   // watchArgs → true when it has begun, then []int64
+	opReads   = "reads"   // readsArgs → readsDone
+	opOffer   = "offer"   // → nothing: sets one value of each type
+	opCompare = "compare" // → []compared
+	opExpire  = "expire"  // expireArgs → span: sets a key with a TTL
+	opHolds   = "holds"   // holdsArgs → held several times, then expired
+	opLoad    = "load"    // loadArgs → []span in parts, then loaded
+	opHalt    = "halt"    // → nothing: ends opLoad
+	opMark    = "mark"    // markArgs → imdgo.Version
+	opVerify  = "verify"  // verifyArgs → verified
+	opSample  = "sample"  // sampleArgs → []sample
+)
+
+// span is one call: when it began and when it returned.
+type span struct{ Start, End int64 }
+
+func (s span) took() time.Duration { return time.Duration(s.End - s.Start) }
+
+type startArgs struct {
+	Members []string
+	Bind    string
+}
+
+// seriesArgs asks for Count sets of the numbers from 1 under one key, one every
+// Every.
+type seriesArgs struct {
+	Key   string
+	Count int
+	Every time.Duration
+}
+
+// watchArgs asks when each of the numbers from 1 to Count was first seen.
+type watchArgs struct {
+	Key   string
+	Count int
+}
+
+type readsArgs struct {
+	Key   string
+	Count int
+}
+
+type readsDone struct {
+	Hits int
+	Took time.Duration
+}
+
+// compared says how a value arrived that another node has set.
+type compared struct {
+	Type string // what was set
+	Got  string // what was read
+	Same bool
+}
+
+type expireArgs struct {
+	Key string
+	TTL time.Duration
+}
+
+type holdsArgs struct{ Key string }
+
+// held is what a node knows of the key while it watches it.
+type held struct {
+	Alive     bool
+	Remaining time.Duration
+	Len       int
+}
+
+// expired is when a node stopped returning the key: LastAlive is taken before
+// the last read that found it, FirstMissing after the first that did not, so
+// that a node that is kept waiting is never taken for a slow or an early one.
+// LastCounted and FirstUncounted are the same for Len.
+type expired struct {
+	LastAlive, FirstMissing     int64
+	LastCounted, FirstUncounted int64
+}
+
+// loadArgs starts two writers: one that sets Prefix-0, Prefix-1 and so on, and
+// one that increments a counter by CompareAndSwap. Each pauses after a write.
+type loadArgs struct {
+	Prefix string
+	Pause  time.Duration
+}
+
+// loaded is what the writers of one node have done.
+type loaded struct {
+	Sets    int      // keys tried, from 0
+	Except  []int    // those that were not acknowledged
+	Swaps   int      // increments that were acknowledged
+	Unknown int      // writes of both kinds with ErrUnknownOutcome
+	Errors  []string // of all that failed, the first few
+}
+
+type markArgs struct{ Key string }
+
+// verifyArgs names what must be there.
+type verifyArgs struct{ Loads map[string]loaded }
+
+type verified struct {
+	Missing []string // acknowledged and not there, the first few
+	Present int      // acknowledged and there
+	Len     int
+	Counter int
+}
+
+type sampleArgs struct{ For, Every time.Duration }
+
+// sample is a state hash, and the log index that it is of.
+type sample struct{ Index, Hash uint64 }
