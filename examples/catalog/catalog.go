@@ -83,7 +83,9 @@ func (c *catalog) put(ctx context.Context, id string, p Product) (Product, error
 
 // changePrice adds to a price. Any number of instances may do so at a time, and
 // none of the changes is lost: CompareAndSwap stores the sum only if the entry
-// is still the one that was read, and whoever was slower reads again.
+// is still the one that was read, and whoever was slower reads again. After an
+// imdgo.ErrUnknownOutcome the cache may have a price that the store has not, for
+// as long as the product is fresh.
 func (c *catalog) changePrice(ctx context.Context, id string, by int) (Product, error) {
 	for {
 		e, err := c.products.Read(ctx, id) // absent: version 0

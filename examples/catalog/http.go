@@ -90,7 +90,8 @@ func (h *handler) health(w http.ResponseWriter, r *http.Request) {
 }
 
 // stats are the cache's, with more to compare instances by: at the same
-// StateIndex all have the same StateHash.
+// StateIndex all have the same StateHash. Hashing holds writes up for 0.2 µs
+// per entry; with millions of them it is not for every scrape.
 type stats struct {
 	imdgo.Stats
 	Role       string // hides the number in Stats
