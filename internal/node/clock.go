@@ -72,6 +72,15 @@ func (c *clusterClock) now() int64 {
 	}
 }
 
+// asked takes note of the stamp of a batch that has in it what this node asked
+// for. It was given after that, so it is no older than the caller has waited,
+// and whoever writes on a node that is still catching up can read it there.
+func (c *clusterClock) asked(stamp int64) {
+	if !c.known() {
+		c.set(stamp)
+	}
+}
+
 // restored takes note of the clock of a state that came as a whole. It may be as
 // old as the transfer was long, so no read is judged by it; that an operation
 // may not be applied before then is safe to say.

@@ -184,6 +184,7 @@ func (n *Node) tickClock() {
 // deliver hears what the state machine has applied.
 func (n *Node) deliver(origin, first uint64, results []command.Result, stamp int64) {
 	if l := n.life.Load(); l != nil && origin == uint64(l.inc) {
+		n.clock.asked(stamp)
 		n.outbox.applied(first, results, stamp)
 	}
 }
