@@ -62,7 +62,7 @@ func New(opts ...Option) (*Cache, error) {
 
 // place finds out who the node is, and opens its port.
 func place(s *settings) (node.Config, error) {
-	cfg := node.Config{Members: s.members, Clock: s.clock, Timeout: s.timeout, Logger: s.logger,
+	cfg := node.Config{Members: s.members, Clock: s.clock, Timeout: s.timeout, LogLimit: s.logLimit, Logger: s.logger,
 		Network: wire.Network(wire.TCP{})}
 	var machine members.Machine = members.System{}
 	if s.network != nil {

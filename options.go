@@ -21,6 +21,8 @@ const (
 	DefaultTimeout = 10 * time.Second
 	// DefaultMaxValueSize is the largest encoded value, in bytes.
 	DefaultMaxValueSize = 1 << 20
+	// DefaultLogLimit is how many bytes Raft's log may take.
+	DefaultLogLimit = 64 << 20
 	// MaxKeySize is the largest key, in bytes. It cannot be changed.
 	MaxKeySize = 64 << 10
 )
@@ -28,6 +30,9 @@ const (
 // mostValueSize is the most that WithMaxValueSize takes. A value is one entry
 // of Raft's log, and nothing else is replicated while it travels.
 const mostValueSize = 16 << 20
+
+// leastLogLimit is the least that WithLogLimit takes.
+const leastLogLimit = 1 << 20
 
 // Option configures a [Cache]. A [*Config] is one, too.
 type Option interface{ apply(*settings) error }
@@ -75,6 +80,7 @@ type settings struct {
 	defaultTTL time.Duration
 	timeout    time.Duration
 	maxValue   int
+	logLimit   int64
 	logLevel   hclog.Level
 	logger     hclog.Logger
 	network    Network
@@ -82,7 +88,7 @@ type settings struct {
 }
 
 func settle(opts []Option) (*settings, error) {
-	s := &settings{timeout: DefaultTimeout, maxValue: DefaultMaxValueSize, logLevel: hclog.Warn, clock: node.SystemClock{}}
+	s := &settings{timeout: DefaultTimeout, maxValue: DefaultMaxValueSize, logLimit: DefaultLogLimit, logLevel: hclog.Warn, clock: node.SystemClock{}}
 	for _, o := range opts {
 		if o == nil {
 			return nil, invalid("a nil Option")
@@ -207,6 +213,20 @@ func WithMaxValueSize(bytes int) Option {
 			return invalid("maximal value size %d: it is one from 1 to %d bytes", bytes, mostValueSize)
 		}
 		s.maxValue = bytes
+		return nil
+	})
+}
+
+// WithLogLimit sets how many bytes of memory Raft's log may take on this node:
+// 64 MiB unless named, at least 1 MiB. The log is trimmed to half of it when it
+// is full. A node that falls further behind than that is sent the whole state;
+// while that is under way the log may grow to twice the limit.
+func WithLogLimit(bytes int64) Option {
+	return option(func(s *settings) error {
+		if bytes < leastLogLimit {
+			return invalid("log limit %d: it is at least %d bytes", bytes, leastLogLimit)
+		}
+		s.logLimit = bytes
 		return nil
 	})
 }

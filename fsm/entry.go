@@ -9,8 +9,9 @@ type Entry struct {
 	value   atomic.Pointer[Value] // nil once the entry has left the map
 	decoded atomic.Pointer[decoded]
 
-	// The index of deadlines links entries through themselves. These are
-	// guarded by the machine's mutex.
+	// All below is guarded by the machine's mutex. The index of deadlines
+	// links entries through themselves.
+	number     uint64 // in the sequence
 	slot       *slot
 	prev, next *Entry
 }

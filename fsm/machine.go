@@ -25,6 +25,7 @@ type Machine struct {
 	version uint64
 	wall    int64
 	results []command.Result // used again for every part
+	cut     *Cut             // that is open, or nil
 
 	index       atomic.Uint64
 	clock       atomic.Int64
@@ -203,7 +204,7 @@ func (m *Machine) table(name []byte) *Table {
 	if t, ok := m.tables[string(name)]; ok {
 		return t
 	}
-	t := &Table{name: string(name)}
+	t := &Table{machine: m, name: string(name)}
 	m.tables[t.name] = t
 	return t
 }
@@ -211,15 +212,7 @@ func (m *Machine) table(name []byte) *Table {
 // Reset empties the machine, for a node that begins another life. Tables stay
 // who they are.
 func (m *Machine) Reset() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, table := range m.tables {
-		table.contents.Store(nil)
-	}
-	clear(m.origins)
-	m.version, m.wall = 0, 0
-	m.index.Store(0)
-	m.clock.Store(0)
+	m.Adopt(NewBuilder())
 }
 
 // Index is the log index of the last entry applied.

@@ -118,6 +118,7 @@ func (m *Machine) touch(c *contents, op *command.Op) command.Result {
 	}
 	deadline := m.deadline(c, op.TTL)
 	moved := newValue(v.version, deadline, v.Bytes())
+	c.cut.keep(e)
 	e.value.Store(moved)
 	e.carryDecoded(v, moved)
 	c.deadlines.schedule(e, deadline)

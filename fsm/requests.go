@@ -72,3 +72,42 @@ func (o *origin) live(clock int64, f func(row)) {
 		}
 	}
 }
+
+// restore makes the origin what it was when its live rows were written down.
+// Rows beyond the window that no origin can have are left out.
+func (o *origin) restore(low uint64, horizon int64, n int, rowAt func(int) row) {
+	o.low, o.horizon = low, horizon
+	size := uint64(64)
+	for i := range n {
+		for need := rowAt(i).sequence - low + 1; size < need && size < command.MaxWindow; {
+			size *= 2
+		}
+	}
+	o.rows = make([]row, size)
+	for i := range n {
+		if r := rowAt(i); r.sequence >= low && r.sequence-low < size {
+			*o.at(r.sequence) = r
+		}
+	}
+}
+
+// Answered returns the results of count requests of an origin from first on, if
+// all of them are known: what was applied before this replica was given a state
+// that it had no part in.
+func (m *Machine) Answered(id, first uint64, count int) ([]command.Result, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.origins[id]
+	if o == nil || len(o.rows) == 0 {
+		return nil, false
+	}
+	results := make([]command.Result, count)
+	for i := range results {
+		r, ok := o.find(first+uint64(i), m.clock.Load())
+		if !ok {
+			return nil, false
+		}
+		results[i] = r
+	}
+	return results, true
+}

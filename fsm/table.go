@@ -11,6 +11,7 @@ import (
 // Table is one map, as a node has it for as long as it lives. It may be asked
 // for before the map exists: then it is empty.
 type Table struct {
+	machine  *Machine
 	name     string
 	contents atomic.Pointer[contents] // nil until the map exists
 }
@@ -18,12 +19,16 @@ type Table struct {
 // contents is what a map holds between two clears: emptying it puts a new one
 // in its place, so that neither a write nor a reader walks anything.
 type contents struct {
-	kind      command.MapType
-	ttl       declaredTTL
-	items     cmap.ConcurrentMap[string, *Entry]
-	entries   atomic.Int64
-	bytes     atomic.Int64 // of the keys and values
-	deadlines deadlines    // guarded by the machine's mutex
+	kind    command.MapType
+	ttl     declaredTTL
+	items   cmap.ConcurrentMap[string, *Entry]
+	entries atomic.Int64
+	bytes   atomic.Int64 // of the keys and values
+
+	// Guarded by the machine's mutex.
+	sequence  sequence
+	deadlines deadlines
+	cut       *cutTable // while a cut of it is open
 }
 
 // declaredTTL is a map's default TTL, once somebody has declared one.
@@ -78,53 +83,71 @@ func (t *Table) Bytes() int64 {
 	return 0
 }
 
-// Walk calls yield for what the map holds until it returns false, in no order.
-// It is weakly consistent: an entry that is there all the while is seen once;
-// one that comes, goes or changes meanwhile may be seen as it was or is, or not
-// at all. No lock is held while yield runs.
+// Walk calls yield for what the map holds, in the order in which it came, until
+// yield returns false. It is weakly consistent: an entry that is there all the
+// while is seen exactly once; one that comes, goes or changes meanwhile may be
+// seen as it was or is, or not at all. No lock is held while yield runs; the
+// machine's is taken for the moment that it takes to copy a segment.
 func (t *Table) Walk(yield func(*Entry, *Value) bool) {
 	c := t.contents.Load()
 	if c == nil {
 		return
 	}
-	entries := make([]*Entry, 0, c.entries.Load())
-	c.items.IterCb(func(_ string, e *Entry) { entries = append(entries, e) })
-	for _, e := range entries {
-		if v := e.value.Load(); v != nil && !yield(e, v) {
-			return
+	t.machine.mu.Lock()
+	end := c.sequence.next // what yield writes is not walked, or it might never end
+	t.machine.mu.Unlock()
+	var entries []*Entry
+	for number, more := uint64(0), true; more && number < end; {
+		t.machine.mu.Lock()
+		entries, number, more = c.sequence.after(number, entries[:0])
+		t.machine.mu.Unlock()
+		for _, e := range entries {
+			if v := e.value.Load(); v != nil && !yield(e, v) {
+				return
+			}
 		}
 	}
 }
 
 // put writes an entry. The key and the data are copied.
 func (c *contents) put(key, data []byte, version uint64, deadline int64) {
-	e, ok := c.items.Get(alias(key))
-	if !ok {
-		e = &Entry{key: string(key)}
+	v := newValue(version, deadline, data)
+	if e, ok := c.items.Get(alias(key)); ok {
+		c.replace(e, v)
+		c.deadlines.schedule(e, deadline)
+		return
 	}
-	c.replace(e, newValue(version, deadline, data))
-	c.deadlines.schedule(e, deadline)
-	if !ok {
-		c.entries.Add(1)
-		c.bytes.Add(int64(len(key)))
-		c.items.Set(e.key, e) // only now can a reader find it
+	c.insert(string(key), v)
+}
+
+// insert adds an entry under a key that has none. False means that it has one,
+// and nothing was done.
+func (c *contents) insert(key string, v *Value) bool {
+	e := &Entry{key: key}
+	e.value.Store(v)
+	if !c.items.SetIfAbsent(key, e) {
+		return false
 	}
+	c.sequence.add(e)
+	c.deadlines.schedule(e, v.deadline)
+	c.entries.Add(1)
+	c.bytes.Add(int64(len(key)) + int64(v.size))
+	return true
 }
 
 // replace puts v in the place of what e holds.
 func (c *contents) replace(e *Entry, v *Value) {
-	delta := int64(v.size)
-	if old := e.value.Load(); old != nil {
-		delta -= int64(old.size)
-	}
+	c.cut.keep(e)
+	c.bytes.Add(int64(v.size) - int64(e.value.Load().size))
 	e.value.Store(v)
 	e.dropDecoded()
-	c.bytes.Add(delta)
 }
 
 // remove takes e out. A reader that holds it finds it empty.
 func (c *contents) remove(e *Entry) {
+	c.cut.keepGone(e)
 	c.items.Remove(e.key)
+	c.sequence.remove(e)
 	c.deadlines.remove(e)
 	c.entries.Add(-1)
 	c.bytes.Add(-int64(len(e.key)) - int64(e.value.Load().size))

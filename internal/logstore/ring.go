@@ -24,10 +24,41 @@ type Ring struct {
 	slots       []raft.Log // by index, modulo the length, which is a power of two
 	first, last uint64     // 0 and 0: empty
 	bytes       int64
+	pin         uint64 // entries above it stay; 0: none has to
+	limit       int64
+	over        func()
 }
 
-// NewRing returns an empty log.
-func NewRing() *Ring { return &Ring{slots: make([]raft.Log, smallest)} }
+// NewRing returns an empty log. over is called, with a lock held, whenever
+// entries are stored and the log takes more than limit bytes.
+func NewRing(limit int64, over func()) *Ring {
+	return &Ring{slots: make([]raft.Log, smallest), limit: limit, over: over}
+}
+
+// Pin keeps the entries above index in the log, also when raft trims it, until
+// Unpin. There is one pin: a later one replaces it.
+func (r *Ring) Pin(index uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pin = index
+}
+
+// Unpin ends what Pin began.
+func (r *Ring) Unpin() { r.Pin(0) }
+
+// Tail is how many of the newest entries take up to bytes together, at least 1.
+func (r *Ring) Tail(bytes int64) uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	n, taken := uint64(0), int64(0)
+	for i := r.last; i != 0 && i >= r.first; i-- {
+		if taken += size(r.at(i)); taken > bytes {
+			break
+		}
+		n++
+	}
+	return max(n, 1)
+}
 
 // FirstIndex returns the index of the oldest entry, 0 for none.
 func (r *Ring) FirstIndex() (uint64, error) {
@@ -85,16 +116,22 @@ func (r *Ring) StoreLogs(logs []*raft.Log) error {
 		*r.at(log.Index) = *log
 		r.bytes += size(log)
 	}
+	if r.bytes > r.limit {
+		r.over()
+	}
 	return nil
 }
 
 // DeleteRange removes the entries from lowest to highest, which must be at one
 // end of the log or all of it: raft trims the head after a snapshot and the
-// tail when a new leader overrules it.
+// tail when a new leader overrules it. Of the head, what is pinned stays.
 func (r *Ring) DeleteRange(lowest, highest uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lowest, highest = max(lowest, r.first), min(highest, r.last)
+	if r.pin != 0 && lowest == r.first && highest < r.last {
+		highest = min(highest, r.pin)
+	}
 	if r.last == 0 || lowest > highest {
 		return nil
 	}

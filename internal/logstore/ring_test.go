@@ -85,7 +85,7 @@ func (r *Ring) invariants(n int) error {
 func TestTheRingIsASlice(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		r := NewRing()
+		r := NewRing(math.MaxInt64, nil)
 		var want []*raft.Log
 		next := 1 + random.Uint64N(1000)
 		for step := range 300 {
@@ -136,7 +136,7 @@ func TestTheRingIsASlice(t *testing.T) {
 }
 
 func TestTheRingGrowsAndShrinks(t *testing.T) {
-	r := NewRing()
+	r := NewRing(math.MaxInt64, nil)
 	const n = 10_000
 	for i := range uint64(n) {
 		if err := r.StoreLog(entry(i+1, 1)); err != nil {
@@ -158,7 +158,7 @@ func TestTheRingGrowsAndShrinks(t *testing.T) {
 }
 
 func TestAnEmptyRing(t *testing.T) {
-	r := NewRing()
+	r := NewRing(math.MaxInt64, nil)
 	for range 2 {
 		if err := differs(r, nil); err != nil {
 			t.Error(err)
@@ -182,7 +182,7 @@ func TestAnEmptyRing(t *testing.T) {
 }
 
 func TestEntriesFollowEachOther(t *testing.T) {
-	r := NewRing()
+	r := NewRing(math.MaxInt64, nil)
 	stored := []*raft.Log{entry(5, 1), entry(6, 1), entry(7, 1), entry(8, 1)}
 	if err := r.StoreLogs(stored); err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestTheFutureIsLetGo(t *testing.T) {
 		log      raft.Log
 		response any
 	}
-	r := NewRing()
+	r := NewRing(math.MaxInt64, nil)
 	store := func() weak.Pointer[future] {
 		f := &future{log: *entry(1, 100), response: "what applying it answered"}
 		if err := r.StoreLogs([]*raft.Log{&f.log}); err != nil || f.response == nil {
@@ -232,7 +232,7 @@ func TestTheFutureIsLetGo(t *testing.T) {
 
 // What is deleted is let go too.
 func TestDeletedDataIsLetGo(t *testing.T) {
-	r := NewRing()
+	r := NewRing(math.MaxInt64, nil)
 	store := func() weak.Pointer[[100]byte] {
 		data := new([100]byte)
 		if err := r.StoreLogs([]*raft.Log{{Index: 1, Data: data[:]}, entry(2, 1)}); err != nil {
@@ -253,7 +253,7 @@ func TestDeletedDataIsLetGo(t *testing.T) {
 
 // raft reads for its followers while it appends and trims.
 func TestReadersBesideAppends(t *testing.T) {
-	r := NewRing()
+	r := NewRing(math.MaxInt64, nil)
 	var done atomic.Bool
 	var readers sync.WaitGroup
 	for range 2 {

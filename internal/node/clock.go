@@ -37,6 +37,7 @@ type clusterClock struct {
 	latest atomic.Int64           // the latest time that somebody has been told
 	coarse atomic.Int64
 	stamps atomic.Int64 // the newest stamp that this node gave as leader
+	floor  atomic.Int64 // the clock of a state that was restored: the time is at least this
 }
 
 type anchor struct {
@@ -69,6 +70,27 @@ func (c *clusterClock) now() int64 {
 			return now
 		}
 	}
+}
+
+// asked takes note of the stamp of a batch that has in it what this node asked
+// for. It was given after that, so it is no older than the caller has waited,
+// and whoever writes on a node that is still catching up can read it there.
+func (c *clusterClock) asked(stamp int64) {
+	if !c.known() {
+		c.set(stamp)
+	}
+}
+
+// restored takes note of the clock of a state that came as a whole. It may be as
+// old as the transfer was long, so no read is judged by it; that an operation
+// may not be applied before then is safe to say.
+func (c *clusterClock) restored(clock int64) { c.floor.Store(clock) }
+
+// atLeast is a time that the cluster's clock has reached; false if nothing is
+// known of it.
+func (c *clusterClock) atLeast() (int64, bool) {
+	t := max(c.now(), c.floor.Load())
+	return t, t > 0
 }
 
 // stamp is what a leader gives its next batch. applied is the applied clock.
@@ -126,4 +148,5 @@ func (c *clusterClock) reset() {
 	c.latest.Store(0)
 	c.coarse.Store(0)
 	c.stamps.Store(0)
+	c.floor.Store(0)
 }

@@ -88,7 +88,7 @@ func (c *courier) round(ctx context.Context) time.Duration {
 	if !ok {
 		return retryMost
 	}
-	if !c.out.clock.known() {
+	if _, ok := c.out.clock.atLeast(); !ok {
 		return retryLeast
 	}
 	if wait := time.Until(c.until); wait > 0 && leader == c.refuser {

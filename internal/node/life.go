@@ -13,6 +13,7 @@ import (
 
 	"github.com/inelpandzic/imdgo/internal/logstore"
 	"github.com/inelpandzic/imdgo/internal/wire"
+	"github.com/inelpandzic/imdgo/snapshot"
 )
 
 const (
@@ -21,6 +22,8 @@ const (
 	dialTimeout = time.Second
 	// raftTimeout bounds one exchange of raft's on a connection.
 	raftTimeout = 5 * time.Second
+	// stalledFor is how long a transfer of the state may stand still.
+	stalledFor = 10 * time.Second
 	// shutdownTimeout bounds the wait for raft's goroutines.
 	shutdownTimeout = 5 * time.Second
 )
@@ -34,7 +37,10 @@ type life struct {
 	raft      *raft.Raft
 	transport *raft.NetworkTransport
 	raftLog   *mutableLog
+	stream    *wire.Stream
 	log       *logstore.Ring
+	logOver   chan struct{} // of one: the log has grown beyond its limit
+	replica   *replica
 	proposer  *proposer
 	changed   chan struct{} // the seeker, when the leader has changed
 
@@ -57,30 +63,34 @@ func (l *life) address() raft.ServerAddress { return wire.Address(l.name, l.inc)
 
 // begin starts a life that belongs to no cluster yet.
 func (n *Node) begin() (*life, error) {
-	l := &life{node: n, inc: wire.NewIncarnation(), name: n.cfg.Name, log: logstore.NewRing(),
-		changed: make(chan struct{}, 1)}
+	l := &life{node: n, inc: wire.NewIncarnation(), name: n.cfg.Name,
+		changed: make(chan struct{}, 1), logOver: make(chan struct{}, 1)}
+	l.log = logstore.NewRing(n.cfg.LogLimit, func() { notify(l.logOver) })
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.raftLog = &mutableLog{Logger: n.log.Named("raft")}
+	l.stream = n.port.Stream(l.cluster, l.inc)
 	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: n.port.Stream(l.cluster, l.inc), MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
-	replica := &replica{machine: n.machine, clock: n.clock, failed: n.fail,
+		Stream: l.stream, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
+	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, log: l.log, failed: n.fail, restored: n.restored,
 		term: func() uint64 { return l.raft.CurrentTerm() }} // nothing is applied before there is a cluster
-	r, err := raft.NewRaft(raftConfig(l, l.raftLog), replica, l.log,
-		raft.NewInmemStore(), raft.NewDiscardSnapshotStore(), l.transport)
+	l.replica.store = snapshot.NewLazy(l.replica.cut, newIncoming, l.stream.SeverInbound, stalledFor)
+	r, err := raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, raft.NewInmemStore(), l.replica.store, l.transport)
 	if err != nil {
 		l.cancel()
 		return nil, errors.Join(fmt.Errorf("starting raft: %w", err), l.transport.Close())
 	}
 	l.raft = r
-	l.proposer = newProposer(uint64(l.inc), r, n.machine, n.clock, n.log)
+	l.proposer = newProposer(uint64(l.inc), r, n.machine, n.clock, l.hold, n.log)
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
+	l.tasks.Go(l.trimLog)
 	return l, nil
 }
 
 // raftConfig is raft's configuration. Its timers are the ones that survive a
 // busy process: at a lease of 150 ms four spinning goroutines cost 18 elections
-// in 10 s. It never takes a snapshot by itself, because it would count entries.
+// in 10 s. It never takes a snapshot by itself, because it would count entries:
+// that is for trimLog.
 func raftConfig(l *life, log logger) *raft.Config {
 	c := raft.DefaultConfig()
 	c.LocalID = l.id()

@@ -33,7 +33,9 @@ type Config struct {
 	Clock    Clock
 	// Timeout bounds a call whose context has no deadline.
 	Timeout time.Duration
-	Logger  hclog.Logger
+	// LogLimit is how many bytes Raft's log may take.
+	LogLimit int64
+	Logger   hclog.Logger
 }
 
 // Node is one node of a cluster, through all its lives.
@@ -182,7 +184,19 @@ func (n *Node) tickClock() {
 // deliver hears what the state machine has applied.
 func (n *Node) deliver(origin, first uint64, results []command.Result, stamp int64) {
 	if l := n.life.Load(); l != nil && origin == uint64(l.inc) {
+		n.clock.asked(stamp)
 		n.outbox.applied(first, results, stamp)
+	}
+}
+
+// restored hears that this replica was given a state whose making it has not
+// seen. What was asked for here may be in it.
+func (n *Node) restored() {
+	if l := n.life.Load(); l != nil {
+		n.clock.restored(n.machine.Clock())
+		n.outbox.restored(func(first uint64, count int) ([]command.Result, bool) {
+			return n.machine.Answered(uint64(l.inc), first, count)
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ type part struct {
 	sealed  bool   // takes no more
 	with    *handover
 	maybe   bool // it may be in the log, or get there
+	unseen  bool // it may have been applied in a state that was restored here
 
 	done    chan struct{} // closed when one of these is set
 	results []command.Result
@@ -201,6 +203,9 @@ func (o *outbox) wait(ctx context.Context, p *part, i int) (Outcome, error) {
 	if p.err != nil {
 		return Outcome{}, p.err
 	}
+	if p.unseen && p.results[i].Code == command.TooLate {
+		return Outcome{}, gaveUp(ctx, ErrUnknownOutcome)
+	}
 	return Outcome{p.results[i], p.stamp}, nil
 }
 
@@ -263,12 +268,34 @@ func (o *outbox) applied(first uint64, results []command.Result, stamp int64) {
 	defer o.mu.Unlock()
 	for _, p := range o.queue {
 		if p.first == first {
-			p.results = append([]command.Result(nil), results...)
-			p.stamp = stamp
-			o.drop(p)
-			close(p.done)
-			o.signal()
+			o.resolve(p, append([]command.Result(nil), results...), stamp)
 			return
+		}
+	}
+}
+
+func (o *outbox) resolve(p *part, results []command.Result, stamp int64) {
+	p.results, p.stamp = results, stamp
+	o.drop(p)
+	close(p.done)
+	o.signal()
+}
+
+// restored is told that this replica was given a whole state. What of this
+// node's own was applied in it has its results there, as long as they are kept.
+// A part without them is handed over again; should it then be too late for it,
+// that says nothing any more: it may have been applied, and its results forgotten.
+func (o *outbox) restored(answered func(first uint64, count int) ([]command.Result, bool)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range slices.Clone(o.queue) {
+		if !p.maybe {
+			continue
+		}
+		if results, ok := answered(p.first, len(p.ends)); ok {
+			o.resolve(p, results, 0)
+		} else {
+			p.unseen = true
 		}
 	}
 }
@@ -325,7 +352,8 @@ func (o *outbox) seal(p *part) {
 	}
 	if !p.based {
 		waited := o.clock.source.Elapsed() - p.begun
-		p.base = min(max(o.clock.now()-int64(waited), 0), math.MaxInt64/2)
+		now, _ := o.clock.atLeast()
+		p.base = min(max(now-int64(waited), 0), math.MaxInt64/2)
 		p.based = true
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -39,8 +40,11 @@ type proposer struct {
 	raft    *raft.Raft
 	machine machine
 	clock   *clusterClock
+	hold    func() time.Duration // how long the next batch has to wait
 	log     logger
 	wake    chan struct{}
+
+	newcomer atomic.Bool // somebody has come who may not know the time yet
 
 	mu      sync.Mutex
 	leading bool
@@ -61,8 +65,8 @@ type submission struct {
 	refuse func(command.Refusal)
 }
 
-func newProposer(self uint64, r *raft.Raft, m machine, c *clusterClock, log logger) *proposer {
-	return &proposer{self: self, raft: r, machine: m, clock: c, log: log, wake: make(chan struct{}, 1)}
+func newProposer(self uint64, r *raft.Raft, m machine, c *clusterClock, hold func() time.Duration, log logger) *proposer {
+	return &proposer{self: self, raft: r, machine: m, clock: c, hold: hold, log: log, wake: make(chan struct{}, 1)}
 }
 
 // submit takes a part for the next batch. refuse is called if it does not get
@@ -72,10 +76,7 @@ func (p *proposer) submit(part command.Part, refuse func(command.Refusal)) {
 		refuse(why)
 		return
 	}
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	notify(p.wake)
 }
 
 func (p *proposer) enqueue(s submission) command.Refusal {
@@ -90,6 +91,13 @@ func (p *proposer) enqueue(s submission) command.Refusal {
 	p.queue = append(p.queue, s)
 	p.bytes += len(s.part.Ops)
 	return 0
+}
+
+// tellTime has the clock stamped soon, for a node that has just got its state:
+// until it has applied a stamp, its reads miss.
+func (p *proposer) tellTime() {
+	p.newcomer.Store(true)
+	notify(p.wake)
 }
 
 // take returns the parts of the next batch.
@@ -133,14 +141,9 @@ func refuseAll(queue []submission, why command.Refusal) {
 // lead proposes until ctx ends, which is when raft says that leadership has,
 // or until there is nothing more to lead.
 func (p *proposer) lead(ctx context.Context) {
-	const pause = 10 * time.Millisecond
-	for p.raft.State() == raft.Leader {
+	for ctx.Err() == nil && p.raft.State() == raft.Leader {
 		p.leadOnce(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
+		pause(ctx, 10*time.Millisecond)
 	}
 }
 
@@ -188,6 +191,9 @@ func (r *round) next(ctx context.Context) bool {
 		r.rest(ctx)
 		return true
 	}
+	if d := r.hold(); d > 0 {
+		pause(ctx, d)
+	}
 	r.stamped = r.clock.stamp(r.machine.Clock())
 	why, err := r.propose(encode(batch, r.stamped, r.clock.source.Now().UnixNano(), expire))
 	if err != nil {
@@ -205,10 +211,10 @@ func (r *round) next(ctx context.Context) bool {
 }
 
 // beat reports whether the clock wants a stamp although nothing is written: at
-// the beginning of a leadership, so that every node learns the time, and then
-// while any entry has a deadline.
+// the beginning of a leadership and when a node has come, so that every node
+// learns the time, and then while any entry has a deadline.
 func (r *round) beat() bool {
-	return r.stamped == 0 || r.clock.now()-r.stamped >= heartbeat && r.machine.HasDeadlines()
+	return r.stamped == 0 || r.newcomer.Swap(false) || r.clock.now()-r.stamped >= heartbeat && r.machine.HasDeadlines()
 }
 
 // propose has raft log a batch, and waits until it is applied here.
@@ -253,6 +259,14 @@ func (r *round) waits(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 	return false
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // encode makes the log entry of a batch.

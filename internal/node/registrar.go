@@ -84,6 +84,7 @@ func (l *life) promote(q *question) error {
 	if err := l.raft.AddVoter(who.ID, who.Address, 0, configurationTimeout).Error(); err != nil {
 		return fmt.Errorf("promoting %s: %w", who.ID, err)
 	}
+	l.proposer.tellTime()
 	l.node.log.Info("a node has caught up and votes", "node", who.ID)
 	return nil
 }

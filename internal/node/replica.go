@@ -2,23 +2,49 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 
 	"github.com/inelpandzic/imdgo/fsm"
+	"github.com/inelpandzic/imdgo/internal/logstore"
+	"github.com/inelpandzic/imdgo/snapshot"
 )
 
 // replica is the state machine as raft knows it, for one life.
 type replica struct {
-	machine *fsm.Machine
-	clock   *clusterClock
-	term    func() uint64
-	failed  func(error) // called once: what the log holds cannot be applied
-	broken  bool        // on raft's goroutine only
+	id       raft.ServerID
+	machine  *fsm.Machine
+	clock    *clusterClock
+	log      *logstore.Ring
+	store    *snapshot.Lazy
+	term     func() uint64 // raft's
+	failed   func(error)   // called once: what the log holds cannot be applied
+	restored func()        // called when the state has been replaced
+	broken   bool          // on raft's goroutine only
+
+	mu    sync.Mutex // held while an entry is applied, so that a cut is between two
+	at    position
+	votes bool        // this node has been given its vote, as far as has been applied here
+	open  *replicaCut // that is being sent, or nil
+	ended transfer    // the last one that was
 }
 
-var errNoSnapshots = errors.New("the log is kept whole, there are no snapshots")
+// transfer is a sending of the state that is over.
+type transfer struct {
+	at   time.Time
+	size int64
+}
+
+// position is what a snapshot of the present state has to say of itself.
+type position struct {
+	index, term        uint64
+	configuration      raft.Configuration
+	configurationIndex uint64
+}
 
 // Apply implements raft.FSM. Raft takes no error from it, so after the first
 // one nothing more is applied and the node is ended.
@@ -26,23 +52,130 @@ func (r *replica) Apply(log *raft.Log) any {
 	if r.broken {
 		return nil
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err := r.machine.Apply(log.Index, log.Data); err != nil {
 		r.broken = true
 		r.failed(err)
 		return nil
 	}
-	if stamp := r.machine.Clock(); log.Term == r.term() {
-		r.clock.arrived(stamp)
-	} else {
-		r.clock.arrivedLate(stamp)
-	}
+	r.at.index, r.at.term = log.Index, log.Term
+	r.stamped(r.machine.Clock(), log.Term)
 	return nil
 }
 
-// Snapshot implements raft.FSM. Nothing asks for one: see raftConfig.
-func (r *replica) Snapshot() (raft.FSMSnapshot, error) { return nil, errNoSnapshots }
+// stamped takes note of a stamp. Before this node has its vote it is catching
+// up: stamps may be as old as the log is long, and who read by them would see
+// what expired long ago. They only say what the time is at least.
+func (r *replica) stamped(stamp int64, term uint64) {
+	switch {
+	case !r.votes:
+		r.clock.restored(stamp)
+	case term == r.term():
+		r.clock.arrived(stamp)
+	default:
+		r.clock.arrivedLate(stamp)
+	}
+}
 
-// Restore implements raft.FSM. Nobody sends one.
+// StoreConfiguration implements raft.ConfigurationStore. Raft counts such an
+// entry as applied, and trims its log up to it, so a snapshot has to reach as
+// far. Raft does not say its term, but the log does.
+func (r *replica) StoreConfiguration(index uint64, configuration raft.Configuration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var entry raft.Log
+	if err := r.log.GetLog(index, &entry); err != nil {
+		r.broken = true
+		r.failed(fmt.Errorf("looking up the configuration at %d: %w", index, err))
+		return
+	}
+	r.configured(position{index: index, term: entry.Term, configuration: configuration.Clone(), configurationIndex: index})
+}
+
+// configured notes a position with another configuration.
+func (r *replica) configured(at position) {
+	r.at = at
+	for _, s := range at.configuration.Servers {
+		r.votes = r.votes || s.ID == r.id && s.Suffrage == raft.Voter
+	}
+}
+
+// Snapshot implements raft.FSM. What it takes is a mark: see snapshot.Lazy.
+func (r *replica) Snapshot() (raft.FSMSnapshot, error) { return mark{}, nil }
+
+// mark is a snapshot that leaves no bytes.
+type mark struct{}
+
+// Persist implements raft.FSMSnapshot.
+func (mark) Persist(sink raft.SnapshotSink) error { return snapshot.Mark(sink) }
+
+// Release implements raft.FSMSnapshot.
+func (mark) Release() {}
+
+// Restore implements raft.FSM. The state has been built while it came, so
+// nothing can go wrong any more, and a reader sees the old one until then.
 func (r *replica) Restore(rc io.ReadCloser) error {
-	return errors.Join(errNoSnapshots, rc.Close())
+	in, ok := r.store.Received()
+	if !ok {
+		return errors.Join(errors.New("restoring a snapshot that was not received"), rc.Close())
+	}
+	s := in.(*incoming) // the store gets all of them from receive
+	r.mu.Lock()
+	r.machine.Adopt(s.builder)
+	r.configured(s.at)
+	r.mu.Unlock()
+	r.restored()
+	return rc.Close()
+}
+
+// cut takes the state between two entries.
+func (r *replica) cut() (snapshot.Cut, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, err := r.machine.Cut()
+	if err != nil {
+		return nil, err
+	}
+	r.log.Pin(r.at.index)
+	r.open = &replicaCut{Cut: c, replica: r, at: r.at}
+	return r.open, nil
+}
+
+// replicaCut is a cut of the state machine that knows its place in the log. While
+// it is open the log keeps what follows it.
+type replicaCut struct {
+	*fsm.Cut
+	replica *replica
+	at      position
+}
+
+// Meta implements snapshot.Cut.
+func (c *replicaCut) Meta() (index, term uint64, configuration raft.Configuration, configurationIndex uint64) {
+	return c.at.index, c.at.term, c.at.configuration.Clone(), c.at.configurationIndex
+}
+
+// Close implements snapshot.Cut.
+func (c *replicaCut) Close() {
+	c.Cut.Close()
+	c.replica.mu.Lock()
+	defer c.replica.mu.Unlock()
+	if c.replica.open == c {
+		c.replica.open, c.replica.ended = nil, transfer{at: time.Now(), size: c.Size()}
+		c.replica.log.Unpin()
+	}
+}
+
+// incoming builds a state beside the one in use.
+type incoming struct {
+	*snapshot.Decoder
+	builder *fsm.Builder
+	at      position
+}
+
+func newIncoming(meta *raft.SnapshotMeta) snapshot.Incoming {
+	b := fsm.NewBuilder()
+	at := position{index: meta.Index, term: meta.Term,
+		configuration: meta.Configuration.Clone(), configurationIndex: meta.ConfigurationIndex}
+	return &incoming{Decoder: snapshot.NewDecoder(b.Record), builder: b, at: at}
 }

@@ -203,6 +203,22 @@ func (s *Stream) checkDrained() {
 	}
 }
 
+// SeverInbound ends the connections that others have opened to this incarnation; they open new ones. It is for a transfer that
+// stands still, which raft, reading it without a time limit, would wait for for ever.
+func (s *Stream) SeverInbound() {
+	s.mu.Lock()
+	var inbound []*conn
+	for c, accepted := range s.conns {
+		if accepted {
+			inbound = append(inbound, c)
+		}
+	}
+	s.mu.Unlock()
+	for _, c := range inbound {
+		c.sever()
+	}
+}
+
 // Close ends Accept and dials in progress, and closes all connections of the stream in both directions: raft's transport, when
 // it closes, leaves the inbound ones open and its handlers in Read. Then it waits, at most 1 s, until raft's handlers have
 // closed theirs; a handler that has handed an RPC to raft ends when raft has answered it. Idempotent; each call waits.
