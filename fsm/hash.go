@@ -40,7 +40,7 @@ func (m *Machine) hashTables() (sum uint64) {
 
 func (c *contents) hash() (sum uint64) {
 	d := newDigest()
-	c.items.IterCb(func(_ string, e *Entry) {
+	c.sequence.each(func(e *Entry) {
 		v := e.value.Load()
 		d.Reset()
 		d.numbers(v.version, uint64(v.deadline))

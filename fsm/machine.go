@@ -25,6 +25,7 @@ type Machine struct {
 	version uint64
 	wall    int64
 	results []command.Result // used again for every part
+	scratch []*Entry         // likewise, for the indexes that are being filled anew
 	cut     *Cut             // that is open, or nil
 
 	index       atomic.Uint64
@@ -63,6 +64,11 @@ func (m *Machine) Apply(index uint64, entry []byte) error {
 	}
 	if err := batch.Err(); err != nil {
 		return fmt.Errorf("applying log entry %d: %w", index, err)
+	}
+	for _, table := range m.tables {
+		if c := table.contents.Load(); c != nil {
+			m.scratch = c.items.step(&c.sequence, m.scratch)
+		}
 	}
 	m.index.Store(index)
 	return nil
@@ -186,6 +192,19 @@ func (m *Machine) HasDeadlines() bool {
 	defer m.mu.Unlock()
 	for _, table := range m.tables {
 		if c := table.contents.Load(); c != nil && len(c.deadlines.order) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Refilling reports whether a map's index is being made anew, which goes on
+// with every batch that is applied.
+func (m *Machine) Refilling() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, table := range m.tables {
+		if c := table.contents.Load(); c != nil && c.items.filling() {
 			return true
 		}
 	}

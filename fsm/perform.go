@@ -49,7 +49,7 @@ func (m *Machine) written() command.Result {
 // What has expired is absent to every operation of the batch, also while it
 // still lies in memory.
 func (m *Machine) present(c *contents, key []byte) (*Entry, *Value) {
-	e, ok := c.items.Get(alias(key))
+	e, ok := c.items.get(alias(key))
 	if !ok {
 		return nil, nil
 	}
@@ -89,7 +89,7 @@ func (m *Machine) setMany(c *contents, op *command.Op) command.Result {
 func (m *Machine) deleteKeys(c *contents, op *command.Op) command.Result {
 	result := m.written()
 	op.Keys(func(key []byte) {
-		if e, ok := c.items.Get(alias(key)); ok {
+		if e, ok := c.items.get(alias(key)); ok {
 			c.remove(e)
 		}
 	})

@@ -126,7 +126,7 @@ func TestADecodedValueIsNeverServedForAnother(t *testing.T) {
 func TestADecodedValueIsNotToldByItsVersion(t *testing.T) {
 	c := newContents(0, declaredTTL{})
 	c.put([]byte("k"), []byte("first"), 7, 0)
-	e, _ := c.items.Get("k")
+	e, _ := c.items.get("k")
 	first := e.value.Load()
 	c.put([]byte("k"), []byte("second"), 7, 0)
 	e.KeepDecoded(first, "decoded first")

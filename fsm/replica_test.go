@@ -174,11 +174,15 @@ func (m *Machine) invariants() error {
 func (c *contents) invariants() error {
 	entries, bytes, linked := 0, 0, 0
 	var err error
-	c.items.IterCb(func(key string, e *Entry) {
-		v := e.value.Load()
+	last := uint64(0)
+	c.sequence.each(func(e *Entry) {
+		key, v := e.key, e.value.Load()
+		held, _ := c.items.get(key)
 		switch {
-		case key != e.key:
-			err = fmt.Errorf("entry %q under %q", e.key, key)
+		case held != e:
+			err = fmt.Errorf("another entry is under %q", key)
+		case e.number <= last:
+			err = fmt.Errorf("%q has number %d after %d", key, e.number, last)
 		case v == nil:
 			err = fmt.Errorf("%q is empty", key)
 		case (e.slot != nil) != (v.deadline != 0):
@@ -190,6 +194,7 @@ func (c *contents) invariants() error {
 			return
 		}
 		entries++
+		last = e.number
 		bytes += len(key) + len(v.Bytes())
 		if v.deadline != 0 {
 			linked++
@@ -201,8 +206,11 @@ func (c *contents) invariants() error {
 	if c.entries.Load() != int64(entries) || c.bytes.Load() != int64(bytes) {
 		return fmt.Errorf("counted %d entries of %d bytes, there are %d of %d", c.entries.Load(), c.bytes.Load(), entries, bytes)
 	}
+	if n := c.items.maps.Load().present.Count(); n > entries || n < entries && !c.items.filling() {
+		return fmt.Errorf("%d entries are found by key, there are %d", n, entries)
+	}
 	return c.deadlines.invariants(linked, func(e *Entry) bool {
-		held, _ := c.items.Get(e.key)
+		held, _ := c.items.get(e.key)
 		return held == e
 	})
 }

@@ -115,3 +115,14 @@ func (s *sequence) after(number uint64, dst []*Entry) (entries []*Entry, reached
 	}
 	return dst, number, false
 }
+
+// each calls f for every entry.
+func (s *sequence) each(f func(*Entry)) {
+	for _, g := range s.segments {
+		for _, e := range g.entries {
+			if e != nil {
+				f(e)
+			}
+		}
+	}
+}

@@ -3,8 +3,6 @@ package fsm
 import (
 	"sync/atomic"
 
-	cmap "github.com/orcaman/concurrent-map/v2"
-
 	"github.com/inelpandzic/imdgo/internal/command"
 )
 
@@ -21,7 +19,7 @@ type Table struct {
 type contents struct {
 	kind    command.MapType
 	ttl     declaredTTL
-	items   cmap.ConcurrentMap[string, *Entry]
+	items   index
 	entries atomic.Int64
 	bytes   atomic.Int64 // of the keys and values
 
@@ -38,7 +36,9 @@ type declaredTTL struct {
 }
 
 func newContents(kind command.MapType, ttl declaredTTL) *contents {
-	return &contents{kind: kind, ttl: ttl, items: cmap.New[*Entry]()}
+	c := &contents{kind: kind, ttl: ttl}
+	c.items.init()
+	return c
 }
 
 // Name is the name of the map.
@@ -60,7 +60,7 @@ func (t *Table) Lookup(kind command.MapType, key string) (*Entry, *Value) {
 	if c == nil || c.kind != kind {
 		return nil, nil
 	}
-	e, ok := c.items.Get(key)
+	e, ok := c.items.get(key)
 	if !ok {
 		return nil, nil
 	}
@@ -112,7 +112,7 @@ func (t *Table) Walk(yield func(*Entry, *Value) bool) {
 // put writes an entry. The key and the data are copied.
 func (c *contents) put(key, data []byte, version uint64, deadline int64) {
 	v := newValue(version, deadline, data)
-	if e, ok := c.items.Get(alias(key)); ok {
+	if e, ok := c.items.get(alias(key)); ok {
 		c.replace(e, v)
 		c.deadlines.schedule(e, deadline)
 		return
@@ -125,7 +125,7 @@ func (c *contents) put(key, data []byte, version uint64, deadline int64) {
 func (c *contents) insert(key string, v *Value) bool {
 	e := &Entry{key: key}
 	e.value.Store(v)
-	if !c.items.SetIfAbsent(key, e) {
+	if !c.items.add(e, c.entries.Load()+1) {
 		return false
 	}
 	c.sequence.add(e)
@@ -146,10 +146,9 @@ func (c *contents) replace(e *Entry, v *Value) {
 // remove takes e out. A reader that holds it finds it empty.
 func (c *contents) remove(e *Entry) {
 	c.cut.keepGone(e)
-	c.items.Remove(e.key)
 	c.sequence.remove(e)
 	c.deadlines.remove(e)
-	c.entries.Add(-1)
+	c.items.remove(e, c.entries.Add(-1))
 	c.bytes.Add(-int64(len(e.key)) - int64(e.value.Load().size))
 	e.value.Store(nil)
 	e.dropDecoded()

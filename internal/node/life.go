@@ -49,6 +49,8 @@ type life struct {
 	attempt   attempt
 	clusterID atomic.Uint64 // set once, under mu
 
+	established atomic.Bool // see isEstablished
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup

@@ -344,7 +344,7 @@ func (n *Node) Now() time.Time { return n.cfg.Clock.Now() }
 func (n *Node) StateHash() (index, hash uint64) { return n.machine.Hash() }
 
 // Ready waits until there is a leader, this replica has applied what was
-// acknowledged before, and this node has its vote.
+// acknowledged before, and this node has its vote, which the other voters know.
 func (n *Node) Ready(ctx context.Context) error {
 	ctx, cancel := n.outbox.bound(ctx)
 	defer cancel()
@@ -353,13 +353,13 @@ func (n *Node) Ready(ctx context.Context) error {
 			return err
 		}
 		if l := n.life.Load(); l != nil {
-			if suffrage, ok := l.suffrage(); ok && suffrage == raft.Voter {
+			if suffrage, ok := l.suffrage(); ok && suffrage == raft.Voter && l.isEstablished(ctx) {
 				return nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return gaveUp(ctx, fmt.Errorf("%w: this node has no vote yet", ErrTimeout))
+			return gaveUp(ctx, fmt.Errorf("%w: this node has no vote yet that others know of", ErrTimeout))
 		case <-time.After(promotePause):
 		}
 	}

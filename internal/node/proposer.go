@@ -57,6 +57,7 @@ type machine interface {
 	Clock() int64
 	Due(now int64, most int) (command.Threshold, bool)
 	HasDeadlines() bool
+	Refilling() bool
 }
 
 // submission is a part that some node wants logged.
@@ -212,9 +213,11 @@ func (r *round) next(ctx context.Context) bool {
 
 // beat reports whether the clock wants a stamp although nothing is written: at
 // the beginning of a leadership and when a node has come, so that every node
-// learns the time, and then while any entry has a deadline.
+// learns the time, and then while any entry has a deadline. And while replicas
+// have something to do that they do with every batch.
 func (r *round) beat() bool {
-	return r.stamped == 0 || r.newcomer.Swap(false) || r.clock.now()-r.stamped >= heartbeat && r.machine.HasDeadlines()
+	return r.stamped == 0 || r.newcomer.Swap(false) || r.clock.now()-r.stamped >= heartbeat && r.machine.HasDeadlines() ||
+		r.clock.now()-r.stamped >= int64(duePoll) && r.machine.Refilling()
 }
 
 // propose has raft log a batch, and waits until it is applied here.
@@ -242,7 +245,7 @@ func (r *round) rest(ctx context.Context) {
 	if r.behind != nobody {
 		return
 	}
-	if r.machine.HasDeadlines() {
+	if r.machine.HasDeadlines() || r.machine.Refilling() {
 		r.waits(ctx, duePoll)
 	} else {
 		r.waits(ctx, time.Hour)

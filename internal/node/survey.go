@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -81,6 +82,35 @@ func (s survey) gone(id string, self *life) bool {
 	}
 	a, ok := s.answers[name]
 	return ok && a.Incarnation != inc
+}
+
+// isEstablished reports whether every other voter that answers knows that this
+// life has a vote.
+//
+// The schedule it is for: of A, B and C, C has been replaced, and A leads. The
+// promotion of C is committed, on A and C, and A dies. B's log is too short for
+// C's vote; and C does not get B's, because raft refuses candidates that have
+// no vote in its own configuration. Nobody is ever elected.
+func (l *life) isEstablished(ctx context.Context) bool {
+	if l.established.Load() {
+		return true
+	}
+	var addrs []string
+	for _, s := range l.servers() {
+		if addr, _, err := wire.SplitAddress(s.Address); err == nil && s.Suffrage == raft.Voter {
+			addrs = append(addrs, addr)
+		}
+	}
+	for _, a := range l.survey(ctx, addrs).answers {
+		if a.Cluster == l.cluster() && !slices.Contains(a.Voters, string(l.id())) {
+			return false
+		}
+	}
+	if ctx.Err() != nil {
+		return false // nobody had the time to answer
+	}
+	l.established.Store(true)
+	return true
 }
 
 // status is what this node says of itself to whoever asks.
