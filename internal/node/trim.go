@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// trimPause is between two attempts to trim the log; a batch in between
-	// makes it larger by a quarter of a megabyte at the most.
+	// trimPause is between two attempts to trim a log that cannot be trimmed
+	// at the moment.
 	trimPause = 20 * time.Millisecond
 	// afterTransfer is how long the log keeps what follows a state that has
 	// been sent, so that the node that got it can go on from there.
@@ -34,16 +34,18 @@ func (l *life) trimLog() {
 			return
 		case <-l.logOver:
 		}
+		if l.log.Bytes() <= l.node.cfg.LogLimit {
+			continue
+		}
 		if !l.replica.transferring(l.log.Bytes() - overrun*l.node.cfg.LogLimit) {
-			if err := l.trimNow(); err != nil {
-				l.node.log.Debug("trimming the log", "bytes", l.log.Bytes(), "error", err)
+			err := l.trimNow()
+			if err == nil {
+				continue
 			}
+			l.node.log.Debug("trimming the log", "bytes", l.log.Bytes(), "error", err)
 		}
-		select {
-		case <-l.ctx.Done():
-			return
-		case <-time.After(trimPause):
-		}
+		pause(l.ctx, trimPause)
+		notify(l.logOver) // it may still be too large, with nothing more to come
 	}
 }
 
