@@ -76,7 +76,7 @@ func (n *Node) begin() (*life, error) {
 	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, log: l.log, failed: n.fail, restored: n.restored,
 		term: func() uint64 { return l.raft.CurrentTerm() }} // nothing is applied before there is a cluster
 	l.replica.store = snapshot.NewLazy(l.replica.cut, newIncoming, l.stream.SeverInbound, stalledFor)
-	r, err := raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, raft.NewInmemStore(), l.replica.store, l.transport)
+	r, err := raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, raft.NewInmemStore(), l.replica.store, transport{l.transport, l.ctx})
 	if err != nil {
 		l.cancel()
 		return nil, errors.Join(fmt.Errorf("starting raft: %w", err), l.transport.Close())
