@@ -3,6 +3,7 @@ package imdgo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -26,6 +27,9 @@ type Cache struct {
 	hits       counter
 	misses     counter
 	closed     atomic.Bool
+	loading    context.Context // of the loads that run here
+	stopLoads  context.CancelFunc
+	loads      sync.WaitGroup
 
 	mu    sync.Mutex // guards kinds
 	kinds map[string]command.MapType
@@ -54,6 +58,7 @@ func New(opts ...Option) (*Cache, error) {
 		return nil, doing("starting imdgo", "", err)
 	}
 	c := &Cache{node: n, log: cfg.Logger, settings: s, kinds: make(map[string]command.MapType)}
+	c.loading, c.stopLoads = context.WithCancel(context.Background())
 	if c.defaultMap, err = OpenMap[string, any](c, ""); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -142,11 +147,12 @@ func (c *Cache) StateHash() (index, hash uint64) { return c.node.StateHash() }
 // than a second. An error says that the cluster could not be told before ctx
 // ended; the cache is closed all the same.
 func (c *Cache) Leave(ctx context.Context) error {
-	if c.closed.Load() {
+	if c.closed.Swap(true) {
 		return doing("leaving", "", ErrClosed)
 	}
+	c.endLoads()
 	err := c.node.Leave(ctx)
-	c.closed.Store(true)
+	c.waitForLoads()
 	return doing("leaving", "", err)
 }
 
@@ -154,10 +160,13 @@ func (c *Cache) Leave(ctx context.Context) error {
 // out of the cluster if that takes no longer than a second. Writes that are
 // under way may come back with ErrUnknownOutcome; afterwards Get misses and
 // everything else is ErrClosed. It waits for every goroutine that the cache has
-// started. Calling it again does nothing.
+// started; for a load of GetOrLoad that takes no notice of its context's end no
+// longer than five seconds. Calling it again does nothing.
 func (c *Cache) Close() error {
-	err := c.node.Close()
 	c.closed.Store(true)
+	c.endLoads()
+	err := c.node.Close()
+	c.waitForLoads()
 	return doing("closing", "", err)
 }
 
@@ -182,5 +191,5 @@ func mismatch(known, wanted command.MapType) error {
 		keys, values := t.Split()
 		return value.KeyKind(keys).String() + " keys and " + value.Encoding(values).String() + " values"
 	}
-	return errors.Join(ErrMapMismatch, errors.New("it has "+describe(known)+", not "+describe(wanted)))
+	return fmt.Errorf("%w: it has %s, not %s", ErrMapMismatch, describe(known), describe(wanted))
 }

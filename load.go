@@ -27,6 +27,9 @@ import (
 func (m *Map[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Context, K) (V, error), opts ...WriteOption) (V, error) {
 	const what = "getting or loading"
 	var none V
+	if load == nil {
+		return none, doing(what, m.name, invalid("a nil load"))
+	}
 	if v, ok := m.Get(key); ok {
 		return v, nil
 	}
@@ -42,12 +45,56 @@ func (m *Map[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Cont
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
 	loaded, err := m.flights.join(ctx, m.cache.settings.timeout, value.EncodeKey(key), func(ctx context.Context) (V, error) {
-		return m.load(ctx, key, load, opts)
+		return m.loadHere(ctx, key, load, opts)
 	})
 	if errors.Is(err, errGaveUp) {
 		return none, doing(what, m.name, ended(ctx, ErrTimeout))
 	}
 	return loaded, err
+}
+
+// loadHere runs a load that ends with the cache.
+func (m *Map[K, V]) loadHere(ctx context.Context, key K, load func(context.Context, K) (V, error), opts []WriteOption) (V, error) {
+	if !m.cache.beginLoad() {
+		var none V
+		return none, ErrClosed
+	}
+	defer m.cache.loads.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.cache.loading, cancel)()
+	return m.load(ctx, key, load, opts)
+}
+
+// beginLoad counts a load, unless the cache is closed.
+func (c *Cache) beginLoad() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.loading.Err() != nil {
+		return false
+	}
+	c.loads.Add(1)
+	return true
+}
+
+// endLoads ends the contexts of all loads. Whoever is about to begin one has been
+// counted, or sees that it is over.
+func (c *Cache) endLoads() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopLoads()
+}
+
+// waitForLoads waits for those that heed their context, which has ended.
+func (c *Cache) waitForLoads() {
+	const longest = 5 * time.Second
+	done := make(chan struct{})
+	go func() { c.loads.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(longest):
+		c.log.Warn("closed while a load that takes no notice of its context goes on")
+	}
 }
 
 // load loads a value and stores it, unless there is one by then: it may have

@@ -2,6 +2,7 @@ package imdgo
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,7 @@ type Map[K Key, V any] struct {
 
 	declaring chan struct{} // of one: taken while the options travel
 	declare   []command.Option
-	declared  atomic.Bool
+	declared  atomic.Uint64 // the cluster in which they have been, 0: none
 }
 
 // OpenMap returns the map of this name, of at most 255 bytes. It checks and
@@ -64,6 +65,9 @@ type Map[K Key, V any] struct {
 // this process knows the map with another kind of key or encoding; otherwise
 // the first write tells.
 func OpenMap[K Key, V any](c *Cache, name string, opts ...MapOption) (*Map[K, V], error) {
+	if c == nil {
+		return nil, doing("opening", name, invalid("a nil *Cache"))
+	}
 	if len(name) > command.MaxName {
 		return nil, invalid("map name of %d bytes, the most is %d: %q…", len(name), command.MaxName, name[:32])
 	}
@@ -86,7 +90,6 @@ func OpenMap[K Key, V any](c *Cache, name string, opts ...MapOption) (*Map[K, V]
 	}
 	m := &Map[K, V]{cache: c, name: name, table: c.node.Table(name), codec: codec, consistency: s.consistency,
 		declaring: make(chan struct{}, 1), target: command.Target{Type: kind, Name: name}, declare: s.declare}
-	m.declared.Store(len(s.declare) == 0)
 	return m, nil
 }
 
@@ -163,11 +166,17 @@ func (m *Map[K, V]) read(ctx context.Context, key K, c Consistency) (Entry[V], e
 	k := value.EncodeKey(key)
 	e, v := m.table.Lookup(m.target.Type, k)
 	if v == nil || passed(v.Deadline()) {
+		if m.cache.closed.Load() {
+			return Entry[V]{}, ErrClosed // it was emptied since the first look
+		}
 		m.cache.misses.add(hintOf(k))
 		return Entry[V]{}, ErrNotFound
 	}
 	m.cache.hits.add(hintOf(k))
 	decoded, err := m.decode(e, v)
+	if err != nil {
+		err = fmt.Errorf("%w: what is stored is no %T: %w", ErrMapMismatch, decoded, err)
+	}
 	return Entry[V]{Value: decoded, Version: Version(v.Version()), ExpiresAt: m.expiresAt(v.Deadline())}, err
 }
 

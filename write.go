@@ -70,7 +70,9 @@ func (m *Map[K, V]) SetMany(ctx context.Context, values map[K]V, opts ...WriteOp
 		if err != nil {
 			return doing(what, m.name, err)
 		}
-		pairs = command.AppendPair(pairs, k, data)
+		if pairs = command.AppendPair(pairs, k, data); len(pairs) > command.MaxOp {
+			return doing(what, m.name, tooMuch(len(pairs)))
+		}
 	}
 	if len(values) == 0 {
 		return m.nothing(ctx, what)
@@ -146,9 +148,10 @@ func (m *Map[K, V]) Clear(ctx context.Context) error {
 // do has one operation applied, the map's options before the first.
 func (m *Map[K, V]) do(ctx context.Context, what string, size int, encode node.Encode) (command.Result, error) {
 	if size > command.MaxOp-opOverhead {
-		return command.Result{}, doing(what, m.name,
-			fmt.Errorf("%w: %d bytes in one operation, the most is %d", ErrTooLarge, size, command.MaxOp-opOverhead))
+		return command.Result{}, doing(what, m.name, tooMuch(size))
 	}
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
 	if err := m.declareOptions(ctx); err != nil {
 		return command.Result{}, doing(what, m.name, err)
 	}
@@ -171,8 +174,11 @@ func (m *Map[K, V]) perform(ctx context.Context, size int, encode node.Encode) (
 // declareOptions has the map's options applied, once. Others who write at the
 // same time wait for it: what they write must have the TTL that they opened
 // the map with.
+//
+// Whoever has lost its cluster, and is in another one, declares again: the map
+// begins anew there, and without its TTL entries would stay for ever.
 func (m *Map[K, V]) declareOptions(ctx context.Context) error {
-	if m.declared.Load() {
+	if m.isDeclared() {
 		return nil
 	}
 	select {
@@ -181,17 +187,30 @@ func (m *Map[K, V]) declareOptions(ctx context.Context) error {
 	case <-ctx.Done():
 		return ended(ctx, ErrTimeout)
 	}
-	if m.declared.Load() {
+	if m.isDeclared() {
 		return nil
 	}
+	cluster := m.cache.node.Cluster()
 	_, err := m.perform(ctx, 0, func(dst []byte, patience uint64) []byte {
 		return command.AppendDeclare(dst, patience, m.target, m.declare)
 	})
 	if err != nil {
 		return fmt.Errorf("declaring the map's options: %w", notSent(err))
 	}
-	m.declared.Store(true)
+	if m.cache.node.Cluster() == cluster {
+		m.declared.Store(cluster)
+	}
 	return nil
+}
+
+// isDeclared reports whether there is nothing to declare, or it has been in the
+// cluster that this node is in.
+func (m *Map[K, V]) isDeclared() bool {
+	if len(m.declare) == 0 {
+		return true
+	}
+	cluster := m.declared.Load()
+	return cluster != 0 && cluster == m.cache.node.Cluster()
 }
 
 // notSent is what is said of a write that was not sent because of err, which
@@ -204,6 +223,10 @@ func notSent(err error) error {
 		return ErrClosed
 	}
 	return fmt.Errorf("%w: %v", ErrTimeout, err)
+}
+
+func tooMuch(size int) error {
+	return fmt.Errorf("%w: %d bytes or more in one operation, the most is %d", ErrTooLarge, size, command.MaxOp-opOverhead)
 }
 
 // nothing is the answer to a write of nothing.

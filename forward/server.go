@@ -28,7 +28,7 @@ func Serve(conn net.Conn, origin uint64, submit Submit) error {
 	s := &server{conn: conn}
 	r := bufio.NewReaderSize(conn, 64<<10)
 	for {
-		p, err := readPart(r)
+		p, err := readInTime(conn, r)
 		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 			return nil
 		}
@@ -39,6 +39,19 @@ func Serve(conn net.Conn, origin uint64, submit Submit) error {
 		first := p.First
 		submit(p, func(why command.Refusal) { s.refuse(first, why) })
 	}
+}
+
+// readInTime waits for a frame for as long as it takes, and for the rest of it
+// no longer than the other side would wait for it to be taken.
+func readInTime(conn net.Conn, r *bufio.Reader) (command.Part, error) {
+	if _, err := r.Peek(1); err != nil {
+		return command.Part{}, err
+	}
+	// If a connection takes no deadline it has ended, and what has come of it is
+	// in the buffer.
+	_ = conn.SetReadDeadline(time.Now().Add(writeTimeout))
+	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
+	return readPart(r)
 }
 
 type server struct {

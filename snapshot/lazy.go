@@ -49,15 +49,22 @@ type Lazy struct {
 
 	mu       sync.Mutex
 	latest   *raft.SnapshotMeta // of the last mark, or of what was received last
-	received map[string]Incoming
+	received map[string]received
 	opened   Incoming // what Open was last asked for, until Received takes it
+	coming   int      // sinks that streams are being written to
 	count    int
+}
+
+// received is a snapshot that has come and is to be restored.
+type received struct {
+	in   Incoming
+	meta *raft.SnapshotMeta
 }
 
 // NewLazy returns a store that cuts with cut and builds what comes with receive.
 // When no byte of a transfer has come for patient, stalled is called.
 func NewLazy(cut func() (Cut, error), receive func(*raft.SnapshotMeta) Incoming, stalled func(), patient time.Duration) *Lazy {
-	return &Lazy{cut: cut, receive: receive, stalled: stalled, patient: patient, received: make(map[string]Incoming)}
+	return &Lazy{cut: cut, receive: receive, stalled: stalled, patient: patient, received: make(map[string]received)}
 }
 
 // Mark makes a sink's snapshot a mark. It is what raft.FSMSnapshot.Persist does.
@@ -96,11 +103,11 @@ func (l *Lazy) List() ([]*raft.SnapshotMeta, error) {
 // to take. Anything else is a cut of this moment, with its own index.
 func (l *Lazy) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	l.mu.Lock()
-	if in, ok := l.received[id]; ok {
+	if r, ok := l.received[id]; ok {
 		defer l.mu.Unlock()
 		delete(l.received, id)
-		l.opened = in
-		meta := *l.latest
+		l.opened = r.in
+		meta := *r.meta // a mark may have been made since: it is not the latest
 		return &meta, io.NopCloser(noBytes{}), nil
 	}
 	if l.latest == nil || l.latest.ID != id {
@@ -121,6 +128,20 @@ func (l *Lazy) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 type noBytes struct{}
 
 func (noBytes) Read([]byte) (int, error) { return 0, io.EOF }
+
+// Receiving reports whether a snapshot is coming. A mark that is made meanwhile
+// would be of a state that is about to be replaced.
+func (l *Lazy) Receiving() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.coming > 0 || len(l.received) > 0 || l.opened != nil
+}
+
+func (l *Lazy) arriving(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.coming += n
+}
 
 // Received returns what the last Open opened, once: the state that raft wants
 // restored.
@@ -149,6 +170,7 @@ func (s *lazySink) ID() string { return s.meta.ID }
 func (s *lazySink) Write(b []byte) (int, error) {
 	if s.in == nil {
 		s.in = s.store.receive(&s.meta)
+		s.store.arriving(1)
 		s.watch = time.AfterFunc(s.store.patient, s.store.stalled)
 	}
 	s.watch.Reset(s.store.patient)
@@ -172,7 +194,7 @@ func (s *lazySink) Close() error {
 	defer s.store.mu.Unlock()
 	s.store.latest = &s.meta
 	if s.in != nil {
-		s.store.received[s.meta.ID] = s.in
+		s.store.received[s.meta.ID] = received{s.in, &s.meta}
 	}
 	return nil
 }
@@ -187,6 +209,8 @@ func (s *lazySink) Cancel() error {
 func (s *lazySink) stopWatching() {
 	if s.watch != nil {
 		s.watch.Stop()
+		s.watch = nil
+		s.store.arriving(-1)
 	}
 }
 

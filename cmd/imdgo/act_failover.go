@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -21,14 +22,15 @@ const (
 	chartLead = int64(800 * time.Millisecond)
 )
 
-// traffic is what the writers of the survivors report, and the moments that
+// traffic is what the writers report, and the moments that
 // matter.
 type traffic struct {
-	mu    sync.Mutex // guards all below
-	calls [size][]span
-	done  [size]loaded
-	kill  int64 // when the signal was sent; 0 before
-	ended int64 // when the process was no more
+	mu     sync.Mutex // guards all below
+	calls  [size][]span
+	done   [size]loaded
+	prefix [size]string // of the keys of those that are done
+	kill   int64        // when the signal was sent; 0 before
+	ended  int64        // when the process was no more
 }
 
 func (t *traffic) add(i int, part []span) {
@@ -56,28 +58,13 @@ func (d *demo) failOver(ctx context.Context) error {
 	victim := d.leader
 	survivors := d.followers()
 	d.title("The leader is killed under load",
-		fmt.Sprintf("%s and %s are being written to, and increment one counter together by\nCompareAndSwap, when %s, the leader, gets a SIGKILL",
+		fmt.Sprintf("first the state grows; then %s and %s are being written to, and\nincrement one counter together by CompareAndSwap, when %s, the leader,\ngets a SIGKILL",
 			d.nodes[survivors[0]].name, d.nodes[survivors[1]].name, d.nodes[victim].name))
-	before, err := ask[imdgo.Version](ctx, d.nodes[survivors[0]], opMark, markArgs{"before"})
-	if err != nil {
+	if err := d.fill(ctx); err != nil {
 		return err
 	}
 	var t traffic
-	work := []func(context.Context) error{func(ctx context.Context) error { return d.killer(ctx, &t, victim, survivors) }}
-	for _, i := range survivors {
-		work = append(work, func(ctx context.Context) error {
-			args := loadArgs{Prefix: d.nodes[i].name, Pause: loadPause}
-			done, err := follow[[]span, loaded](ctx, d.nodes[i], opLoad, args, func(part []span) { t.add(i, part) })
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			t.done[i] = done
-			return err
-		})
-	}
-	if err := d.while(ctx, func() { d.drawTraffic(&t, survivors) }, work...); err != nil {
-		return err
-	}
-	after, err := ask[imdgo.Version](ctx, d.nodes[survivors[0]], opMark, markArgs{"after"})
+	versions, err := d.countWrites(ctx, "fail-over", func() error { return d.killing(ctx, &t, victim, survivors) })
 	if err != nil {
 		return err
 	}
@@ -86,7 +73,47 @@ func (d *demo) failOver(ctx context.Context) error {
 	}
 	d.scr.leave(d.trafficLines(&t, survivors, t.last(survivors))...)
 	d.judgeGap(&t, survivors)
-	return d.judgeWrites(ctx, &t, survivors, int(after-before)-1)
+	return d.judgeWrites(ctx, &t, survivors, versions)
+}
+
+// killing has the survivors write while the leader is killed.
+func (d *demo) killing(ctx context.Context, t *traffic, victim int, survivors []int) error {
+	work := []func(context.Context) error{func(ctx context.Context) error { return d.killer(ctx, t, victim, survivors) }}
+	for _, i := range survivors {
+		work = append(work, func(ctx context.Context) error { return t.write(ctx, i, d.nodes[i], "") })
+	}
+	return d.while(ctx, func() { d.drawTraffic(t, survivors) }, work...)
+}
+
+// countWrites returns how many writes the state machine has counted while f ran.
+func (d *demo) countWrites(ctx context.Context, what string, f func() error) (int, error) {
+	node := d.nodes[d.followers()[0]]
+	before, err := ask[imdgo.Version](ctx, node, opMark, markArgs{what + " begins"})
+	if err != nil {
+		return 0, err
+	}
+	if err := f(); err != nil {
+		return 0, err
+	}
+	after, err := ask[imdgo.Version](ctx, node, opMark, markArgs{what + " ends"})
+	return int(after-before) - 1, err
+}
+
+// write has a node write until it is halted. Its keys begin with its name and
+// what distinguishes them from those of another act.
+func (t *traffic) write(ctx context.Context, i int, p *process, act string) error {
+	args := loadArgs{Prefix: p.name + act, Pause: loadPause}
+	done, err := follow[[]span, loaded](ctx, p, opLoad, args, func(part []span) { t.add(i, part) })
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.done[i] = done
+	t.prefix[i] = args.Prefix
+	return err
+}
+
+func halt(ctx context.Context, p *process) error {
+	_, err := ask[nothing](ctx, p, opHalt, nil)
+	return err
 }
 
 // killer kills the leader, and ends the load when it has been writing again for
@@ -112,7 +139,7 @@ func (d *demo) killer(ctx context.Context, t *traffic, victim int, survivors []i
 		return err
 	}
 	for _, i := range survivors {
-		if _, err := ask[nothing](ctx, d.nodes[i], opHalt, nil); err != nil {
+		if err := halt(ctx, d.nodes[i]); err != nil {
 			return err
 		}
 	}
@@ -150,31 +177,43 @@ func (t *traffic) killed() bool {
 func (d *demo) trafficLines(t *traffic, survivors []int, now int64) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	first := now
-	for _, i := range survivors {
-		if len(t.calls[i]) > 0 {
-			first = min(first, t.calls[i][0].Start)
-		}
-	}
+	first := t.first(survivors, now)
 	var moments []moment
 	if t.kill != 0 {
 		first = max(first, t.kill-chartLead)
-		moments = append(moments, moment{t.kill, "kill -9"})
+		moments = append(moments, moment{at: t.kill, label: "kill -9"})
 		if gap, end := longestGap(t.all(survivors), t.kill); gap > 100*time.Millisecond && end > t.ended {
-			moments = append(moments, moment{end, "writes again"})
+			moments = append(moments, moment{at: end, label: "writes again"})
 		}
 	}
-	s := newStrip(first, now)
+	s := newStrip(first, now, 100*time.Millisecond)
+	row := func(i int) string { return d.trafficOf(t, s, i, survivors) }
+	return d.stripLines(t, s, survivors, now, moments, row)
+}
+
+// first is when the first call began. The caller holds mu.
+func (t *traffic) first(nodes []int, now int64) int64 {
+	for _, i := range nodes {
+		if len(t.calls[i]) > 0 {
+			now = min(now, t.calls[i][0].Start)
+		}
+	}
+	return now
+}
+
+// stripLines draw a row for each node over time, and how long the writes of
+// some took. The caller holds t.mu.
+func (d *demo) stripLines(t *traffic, s strip, writers []int, now int64, moments []moment, row func(i int) string) []string {
 	lines := []string{
 		fmt.Sprintf("   writes acknowledged, %v a column; ★ is who leads", s.bin),
 		"             " + d.scr.paint(yellow, s.pointer(moments...)),
 	}
 	for i := range d.nodes {
-		lines = append(lines, "   "+fit(d.nodes[i].name+d.star(i), 9)+" "+d.trafficOf(t, s, i, survivors))
+		lines = append(lines, "   "+fit(d.nodes[i].name+d.star(i), 9)+" "+row(i))
 	}
-	calls := append(t.all(survivors), t.waiting(survivors, now)...)
-	return append(lines, "   "+fit("slowest", 9)+" "+d.scr.paint(yellow, wide.bars(s.longest(calls)))+
-		d.scr.paint(dim, " "+wide.legend()))
+	calls := append(t.all(writers), t.waiting(writers, now)...)
+	return append(lines, "   "+fit("slowest", 9)+" "+d.scr.paint(yellow, wide.bars(s.longest(calls))),
+		"             "+d.scr.paint(dim, wide.legend()))
 }
 
 func (d *demo) star(i int) string {
@@ -255,34 +294,45 @@ func (d *demo) judgeGap(t *traffic, survivors []int) {
 	d.claim(resumed && failOver < bound, "writes went on %s after the kill (a gap of %s), led by %s; bound %v",
 		short(failOver), short(gap), d.nodes[d.leader].name, bound)
 	d.figures.single("fail-over, kill -9 to the next write", short(failOver))
+	done := tally(t.done[:])
+	d.figures.single("writes acknowledged meanwhile", fmt.Sprint(done.sets+done.swaps))
 }
 
-// judgeWrites claims that every acknowledged write is there, once. versions is
-// how many writes the state machine has counted.
-func (d *demo) judgeWrites(ctx context.Context, t *traffic, survivors []int, versions int) error {
-	loads := make(map[string]loaded)
-	sets, swaps, unknown := 0, 0, 0
-	for _, i := range survivors {
-		l := t.done[i]
-		loads[d.nodes[i].name] = l
-		sets, swaps, unknown = sets+l.Sets-len(l.Except), swaps+l.Swaps, unknown+l.Unknown
-		for _, e := range l.Errors {
+// judgeWrites claims that every acknowledged write of this act and those before
+// is there, on each of the nodes, and once. versions is how many writes the
+// state machine has counted in this one.
+func (d *demo) judgeWrites(ctx context.Context, t *traffic, nodes []int, versions int) error {
+	now := tally(t.done[:])
+	for _, i := range nodes {
+		d.loads[t.prefix[i]] = t.done[i]
+		for _, e := range t.done[i].Errors {
 			d.scr.say("     " + d.scr.paint(dim, d.nodes[i].name+": "+e))
 		}
 	}
-	for _, i := range survivors {
-		v, err := ask[verified](ctx, d.nodes[i], opVerify, verifyArgs{loads})
+	all := tally(slices.Collect(maps.Values(d.loads)))
+	for _, i := range nodes {
+		v, err := ask[verified](ctx, d.nodes[i], opVerify, verifyArgs{d.loads})
 		if err != nil {
 			return err
 		}
-		d.claim(v.Present == sets && len(v.Missing) == 0, "%s has all %d acknowledged sets%s", d.nodes[i].name, sets,
+		d.claim(v.Present == all.sets && len(v.Missing) == 0, "%s has all %d acknowledged sets%s", d.nodes[i].name, all.sets,
 			strings.Join(append([]string{""}, v.Missing...), "; not "))
-		d.claim(within(v.Counter, swaps, unknown), "and its counter is %d, after %d acknowledged increments%s", v.Counter, swaps, orSo(unknown))
+		d.claim(within(v.Counter, all.swaps, all.unknown), "and its counter is %d, after %d acknowledged increments%s",
+			v.Counter, all.swaps, orSo(all.unknown))
 	}
-	d.claim(within(versions, sets+swaps, unknown), "the cluster applied %d writes, %d were acknowledged%s: each one once",
-		versions, sets+swaps, orSo(unknown))
-	d.figures.single("writes acknowledged meanwhile", fmt.Sprint(sets+swaps))
+	d.claim(within(versions, now.sets+now.swaps, now.unknown), "the cluster applied %d writes, %d were acknowledged%s: each one once",
+		versions, now.sets+now.swaps, orSo(now.unknown))
 	return nil
+}
+
+// sums are how many writes were acknowledged, and of how many nobody knows.
+type sums struct{ sets, swaps, unknown int }
+
+func tally(list []loaded) (s sums) {
+	for _, l := range list {
+		s.sets, s.swaps, s.unknown = s.sets+l.Sets-len(l.Except), s.swaps+l.Swaps, s.unknown+l.Unknown
+	}
+	return s
 }
 
 // within allows for writes whose outcome is unknown: each was applied once or never.

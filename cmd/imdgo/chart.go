@@ -73,12 +73,15 @@ type strip struct {
 	bins int
 }
 
-// mostBins is how wide a strip may be drawn.
-const mostBins = 56
+// mostBins is how wide a strip may be drawn, and mostPointer the labels above
+// it: a line that the terminal wraps could not be drawn again.
+const (
+	mostBins    = 56
+	mostPointer = 64
+)
 
-// newStrip covers from…to with bins of 100 ms, or twice that, or twice again.
-func newStrip(from, to int64) strip {
-	bin := 100 * time.Millisecond
+// newStrip covers from…to with bins as fine as asked, or twice that, or twice again.
+func newStrip(from, to int64, bin time.Duration) strip {
 	span := time.Duration(max(to-from, 1))
 	for span > bin*mostBins {
 		bin *= 2
@@ -113,19 +116,22 @@ func (s strip) longest(calls []span) []time.Duration {
 	return most
 }
 
-// moment is a point in time with a name.
+// moment is a point in time with a name, which stands after its arrow or before.
 type moment struct {
-	at    int64
-	label string
+	at     int64
+	label  string
+	before bool
 }
 
 // pointer draws labels above a strip, each pointing at its moment; those that
 // find no room beside the ones before them are left out.
 func (s strip) pointer(moments ...moment) string {
-	line := []rune(strings.Repeat(" ", s.bins+14))
+	line := []rune(strings.Repeat(" ", min(s.bins+14, mostPointer)))
 	for _, m := range moments {
-		text := []rune("↓ " + m.label)
-		i := s.index(m.at)
+		text, i := []rune("↓ "+m.label), s.index(m.at)
+		if m.before {
+			text, i = []rune(m.label+" ↓"), i-utf8.RuneCountInString(m.label)-1
+		}
 		if i < 0 || i+len(text) > len(line) || strings.TrimSpace(string(line[i:i+len(text)])) != "" {
 			continue
 		}

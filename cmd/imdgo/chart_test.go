@@ -43,14 +43,14 @@ func TestStripWidth(t *testing.T) {
 		{mostBins*100*time.Millisecond + 1, 200 * time.Millisecond, mostBins/2 + 1},
 		{20 * time.Second, 400 * time.Millisecond, 50},
 	} {
-		if st := newStrip(5, 5+int64(test.span)); st.bin != test.bin || st.bins != test.bins {
+		if st := newStrip(5, 5+int64(test.span), 100*time.Millisecond); st.bin != test.bin || st.bins != test.bins {
 			t.Errorf("a strip of %v has %d bins of %v, want %d of %v", test.span, st.bins, st.bin, test.bins, test.bin)
 		}
 	}
 }
 
 func TestStripOfCalls(t *testing.T) {
-	st := newStrip(10*s, 11*s)
+	st := newStrip(10*s, 11*s, 100*time.Millisecond)
 	calls := []span{
 		{9*s + 900*ms, 9*s + 950*ms},  // before
 		{9*s + 950*ms, 10*s + 20*ms},  // into the first bin
@@ -69,11 +69,11 @@ func TestStripOfCalls(t *testing.T) {
 }
 
 func TestPointer(t *testing.T) {
-	st := newStrip(0, 2*s)
-	if got, want := st.pointer(moment{300 * ms, "kill"}, moment{400 * ms, "no room"}, moment{1500 * ms, "on"}), "   ↓ kill      ↓ on"; got != want {
+	st := newStrip(0, 2*s, 100*time.Millisecond)
+	if got, want := st.pointer(moment{at: 300 * ms, label: "kill"}, moment{at: 400 * ms, label: "no room"}, moment{at: 1500 * ms, label: "on", before: true}), "   ↓ kill   on ↓"; got != want {
 		t.Errorf("pointer %q, want %q", got, want)
 	}
-	if got := st.pointer(moment{-ms, "before"}, moment{20 * s, "after"}); got != "" {
+	if got := st.pointer(moment{at: -ms, label: "early"}, moment{at: 20 * s, label: "late"}, moment{at: 100 * ms, label: "no room", before: true}); got != "" {
 		t.Errorf("moments outside the strip are drawn: %q", got)
 	}
 }

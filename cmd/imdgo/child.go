@@ -19,6 +19,7 @@ type node struct {
 	expiry  *imdgo.Map[string, string]
 	ledger  *imdgo.Map[string, int]
 	counter *imdgo.Map[string, int]
+	cargo   *imdgo.Map[string, string]
 
 	halt chan struct{} // ends the load
 
@@ -36,7 +37,7 @@ func serveChild(in io.Reader, out io.Writer) int {
 	handlers := map[string]handler{
 		opStart: n.start, opReady: n.ready, opStats: n.stats, opSeries: n.runSeries, opWatch: n.watch, opReads: n.reads,
 		opOffer: n.offer, opCompare: n.compare, opExpire: n.expire, opHolds: n.holds, opLoad: n.load, opHalt: n.haltLoad,
-		opMark: n.mark, opVerify: n.verify, opSample: n.sample,
+		opMark: n.mark, opVerify: n.verify, opSample: n.sample, opFill: n.fill, opRecall: n.recall,
 	}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
@@ -86,12 +87,17 @@ func encoded(body any) json.RawMessage {
 	return data
 }
 
+// logLimit is so small that a node which comes back cannot be told the whole
+// history, and has to be sent the state.
+const logLimit = 1 << 20
+
 func (n *node) start(_ context.Context, raw json.RawMessage, _ func(any)) (any, error) {
 	var args startArgs
 	if err := json.Unmarshal(raw, &args); err != nil {
 		return nil, err
 	}
-	cache, err := imdgo.New(&imdgo.Config{Members: args.Members, LogLevel: "error"}, imdgo.WithBindAddr(args.Bind))
+	cache, err := imdgo.New(&imdgo.Config{Members: args.Members, LogLevel: "error"},
+		imdgo.WithBindAddr(args.Bind), imdgo.WithLogLimit(logLimit))
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +107,7 @@ func (n *node) start(_ context.Context, raw json.RawMessage, _ func(any)) (any, 
 	n.expiry = openMap[string](&open, "expiry")
 	n.ledger = openMap[int](&open, "ledger")
 	n.counter = openMap[int](&open, "counter")
+	n.cargo = openMap[string](&open, "cargo")
 	n.cache = cache
 	return nil, open.err
 }

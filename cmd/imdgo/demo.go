@@ -17,7 +17,7 @@ import (
 const size = 3
 
 // frame is how often a picture is drawn.
-const frame = 50 * time.Millisecond
+const frame = 30 * time.Millisecond
 
 // demo is one run: a cluster of processes, and what is found out about it.
 type demo struct {
@@ -28,12 +28,13 @@ type demo struct {
 	leader  int // index of the node that leads
 
 	acts    int
+	loads   map[string]loaded // what was acknowledged in all acts, by prefix
 	claims  claims
 	figures figures
 }
 
 func newDemo(scr *screen, command []string) *demo {
-	return &demo{scr: scr, command: command, dead: make([]bool, size), leader: -1}
+	return &demo{scr: scr, command: command, dead: make([]bool, size), leader: -1, loads: make(map[string]loaded)}
 }
 
 // run plays all acts. What it returns kept an act from being played; a claim
@@ -42,7 +43,7 @@ func (d *demo) run(ctx context.Context) error {
 	begun := time.Now()
 	defer d.scr.end()
 	defer d.endNodes()
-	for _, act := range []func(context.Context) error{d.form, d.share, d.expire, d.failOver, d.agree} {
+	for _, act := range []func(context.Context) error{d.form, d.share, d.expire, d.failOver, d.rejoin, d.agree} {
 		if err := act(ctx); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx) // what came of it says less
@@ -183,17 +184,23 @@ func (d *demo) while(ctx context.Context, draw func(), work ...func(context.Cont
 // cards draws the nodes, with what lines says of each below.
 func (d *demo) cards(lines func(i int) []string) []string {
 	list := make([]card, len(d.nodes))
-	for i, p := range d.nodes {
-		c := card{title: p.name, role: "follower", style: cyan, lines: lines(i)}
-		switch {
-		case d.dead[i]:
-			c.role, c.style = "✝ killed", red
-		case d.leader < 0:
-			c.role = ""
-		case i == d.leader:
-			c.role, c.style = "★ leader", yellow
-		}
-		list[i] = c
+	for i := range d.nodes {
+		list[i] = d.card(i)
+		list[i].lines = lines(i)
 	}
 	return d.scr.cards(list)
+}
+
+// card draws a node's name and role.
+func (d *demo) card(i int) card {
+	c := card{title: d.nodes[i].name, role: "follower", style: cyan}
+	switch {
+	case d.dead[i]:
+		c.role, c.style = "✝ killed", red
+	case d.leader < 0:
+		c.role = ""
+	case i == d.leader:
+		c.role, c.style = "★ leader", yellow
+	}
+	return c
 }

@@ -29,7 +29,7 @@ func self(t *testing.T) string {
 // TestDemo plays the whole demo, with processes of the test binary.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes ten seconds")
+		t.Skip("takes fifteen seconds")
 	}
 	t.Parallel()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), limit, errTooLong)

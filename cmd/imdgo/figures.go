@@ -95,23 +95,50 @@ func longestGap(calls []span, from int64) (gap time.Duration, end int64) {
 	return gap, end
 }
 
-// agreement compares the state hashes of two nodes: at how many log indices
-// both have one, and at how many of those they differ.
-func agreement(a, b []sample) (common, differ int) {
-	hashes := make(map[uint64]uint64, len(a))
-	for _, s := range a {
-		hashes[s.Index] = s.Hash
+// agreement compares the state hashes of nodes: at how many log indices more
+// than one of them has one, at how many all do, and at how many any two differ.
+func agreement(nodes ...[]sample) (common, whole, differ int) {
+	type seen struct {
+		hash  uint64
+		nodes map[int]bool
+		wrong bool
 	}
-	for _, s := range b {
-		if h, ok := hashes[s.Index]; ok {
-			common++
-			if h != s.Hash {
-				differ++
+	indices := make(map[uint64]*seen)
+	for n, list := range nodes {
+		for _, s := range list {
+			at := indices[s.Index]
+			if at == nil {
+				at = &seen{hash: s.Hash, nodes: make(map[int]bool)}
+				indices[s.Index] = at
 			}
+			at.nodes[n] = true
+			at.wrong = at.wrong || at.hash != s.Hash
 		}
 	}
-	return common, differ
+	for _, at := range indices {
+		if len(at.nodes) > 1 {
+			common++
+		}
+		if len(at.nodes) == len(nodes) {
+			whole++
+		}
+		if at.wrong {
+			differ++
+		}
+	}
+	return common, whole, differ
 }
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // claims is what the demo says, and whether it is so.
 type claims struct {

@@ -59,10 +59,62 @@ func TestLongestGap(t *testing.T) {
 }
 
 func TestAgreement(t *testing.T) {
-	a := []sample{{1, 11}, {2, 12}, {4, 14}}
+	a := []sample{{1, 11}, {2, 12}, {4, 14}, {4, 14}}
 	b := []sample{{2, 12}, {3, 13}, {4, 99}}
-	if common, differ := agreement(a, b); common != 2 || differ != 1 {
-		t.Errorf("%d in common, %d differ", common, differ)
+	c := []sample{{2, 12}, {3, 13}, {5, 15}, {5, 16}}
+	for _, test := range []struct {
+		nodes                 [][]sample
+		common, whole, differ int
+	}{
+		{[][]sample{a, b}, 2, 2, 1},
+		{[][]sample{a, b, c}, 3, 1, 2}, // one shows two hashes at 5
+		{[][]sample{a, nil}, 0, 0, 0},
+	} {
+		common, whole, differ := agreement(test.nodes...)
+		if common != test.common || whole != test.whole || differ != test.differ {
+			t.Errorf("%v: %d in common, %d whole, %d differ", test.nodes, common, whole, differ)
+		}
+	}
+}
+
+func TestSameIndex(t *testing.T) {
+	if !sameIndex([][]sample{{{1, 2}}, {{1, 3}}}) || sameIndex([][]sample{{{1, 2}}, {{1, 2}}, {{2, 2}}}) {
+		t.Error("indices are compared wrongly")
+	}
+}
+
+func TestMeanwhile(t *testing.T) {
+	calls := []span{{0, 9}, {5, 10}, {12, 15}, {20, 40}, {21, 22}}
+	if got, want := meanwhile(calls, 10, 20), []time.Duration{5, 3, 20}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestThousands(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 51_000: "51,000", 1_234_567: "1,234,567"} {
+		if got := thousands(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestTally(t *testing.T) {
+	got := tally([]loaded{{Sets: 5, Except: []int{1, 3}, Swaps: 7, Unknown: 1}, {}, {Sets: 2, Swaps: 1}})
+	if want := (sums{5, 8, 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestCargo(t *testing.T) {
+	keys := make(map[string]bool)
+	for _, prefix := range []string{cargoName, missedName} {
+		for _, i := range []int{0, 1, cargoCount - 1} {
+			key, value := cargo(prefix, i)
+			if len(key) != cargoKeySize || len(value) != cargoValueSize || keys[key] {
+				t.Errorf("%s%d is %q, %q", prefix, i, key, value)
+			}
+			keys[key] = true
+		}
 	}
 }
 

@@ -43,6 +43,8 @@ const (
 	opMark    = "mark"    // markArgs → imdgo.Version
 	opVerify  = "verify"  // verifyArgs → verified
 	opSample  = "sample"  // sampleArgs → []sample
+	opFill    = "fill"    // cargoArgs → how many there are, several times, then span
+	opRecall  = "recall"  // cargoArgs → how many of them this replica has
 )
 
 // span is one call: when it began and when it returned.
@@ -135,6 +137,12 @@ type verified struct {
 	Present int      // acknowledged and there
 	Len     int
 	Counter int
+}
+
+// cargoArgs names entries that are there for their number, see cargo.
+type cargoArgs struct {
+	Prefix string
+	Count  int
 }
 
 type sampleArgs struct{ For, Every time.Duration }

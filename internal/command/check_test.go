@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 // set is a Set of so many bytes of key and value.
@@ -61,6 +62,7 @@ func TestCheckRefusesWhatIsBeyondTheLimits(t *testing.T) {
 		"part too large":             partOf(set(1, MaxOp-head), set(1, 1<<20)),
 		"negative ttl":               partOf(negative),
 		"negative default ttl":       partOf(operation{kind: Declare, options: []Option{{FieldTTL, 1 << 63}}}),
+		"too patient":                partOf(operation{kind: Clear, patience: uint64(MaxPatience/time.Millisecond) + 1}),
 		"sequence 0":                 nothings(0, 0, 1),
 		"lowest after first":         nothings(6, 5, 1),
 		"window too wide":            nothings(1, MaxWindow+1, 1),

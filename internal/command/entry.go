@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 )
 
 // Part is what one node asked for in one go.
@@ -24,7 +25,7 @@ type Part struct {
 // Check walks a part that came from outside. It is what a leader does before
 // it proposes it: nothing that a replica could not apply may enter the log.
 func (p *Part) Check() error {
-	if err := p.checkWindow(); err != nil {
+	if err := p.CheckWindow(); err != nil {
 		return err
 	}
 	if len(p.Ops) > MaxPart {
@@ -33,6 +34,9 @@ func (p *Part) Check() error {
 	ops, op, n := ReadOps(p.Ops), Op{}, 0
 	for ops.Next(&op) {
 		n++
+		if op.Patience > uint64(MaxPatience/time.Millisecond) {
+			return fmt.Errorf("%w: patience of %d ms", ErrMalformed, op.Patience)
+		}
 	}
 	if err := ops.Err(); err != nil {
 		return err
@@ -43,7 +47,9 @@ func (p *Part) Check() error {
 	return nil
 }
 
-func (p *Part) checkWindow() error {
+// CheckWindow is the part of Check that does not look at the operations: how far
+// the sequences run ahead of the lowest one, which the origin decides.
+func (p *Part) CheckWindow() error {
 	if p.First == 0 || p.Low > p.First || p.First-p.Low > MaxWindow ||
 		p.Count < 0 || p.Count > MaxWindow || p.First-p.Low+uint64(p.Count) > MaxWindow ||
 		p.First+uint64(p.Count) < p.First || p.Base < 0 || p.Base > maxBase {
@@ -158,7 +164,7 @@ func (b *Batch) Next(p *Part) bool {
 	*p = Part{Origin: c.fixed64("origin"), Low: c.uvarint("lowest sequence"),
 		First: c.uvarint("first sequence"), Base: c.nanoseconds("base"),
 		Count: int(c.uvarint("operations")), Ops: c.bytes("operations", MaxPart)}
-	if err := p.checkWindow(); c.err == nil && err != nil {
+	if err := p.CheckWindow(); c.err == nil && err != nil {
 		c.err = err
 	}
 	return c.err == nil

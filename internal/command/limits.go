@@ -1,5 +1,7 @@
 package command
 
+import "time"
+
 // What the log accepts. The leader checks a forwarded part against these
 // before it proposes it, because an entry that a replica cannot apply stops
 // that replica.
@@ -17,4 +19,7 @@ const (
 	// MaxWindow bounds how far an origin's sequences run ahead of its lowest
 	// unanswered one, and with it the table of results that every node keeps.
 	MaxWindow = 1 << 16
+	// MaxPatience is how long after its part's base an operation may be applied
+	// at the most, and so how long its result is kept.
+	MaxPatience = time.Hour
 )

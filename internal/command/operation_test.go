@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"time"
 )
 
 // operation is an operation in plain Go, to be written and read back.
@@ -73,7 +74,7 @@ func everyKind() []operation {
 		{kind: Nothing},
 		{kind: Set, patience: 5000, target: m, key: "k", value: "v", ttl: hour},
 		{kind: Set, target: Target{}, ttl: TTL{}}, // the default map, an empty key, an empty value
-		{kind: Set, patience: math.MaxUint64, target: Target{0xff, strings.Repeat("n", MaxName)},
+		{kind: Set, patience: uint64(MaxPatience / time.Millisecond), target: Target{0xff, strings.Repeat("n", MaxName)},
 			key: strings.Repeat("k", MaxKey), value: "v", ttl: TTL{math.MaxInt64, false}},
 		{kind: SetIfAbsent, patience: 1, target: m, key: "k", value: "v", ttl: TTL{60e9, false}},
 		{kind: CompareAndSwap, patience: 2, target: m, key: "k", old: math.MaxUint64, value: "w", ttl: hour},
@@ -96,7 +97,7 @@ func randomOperation(r *rand.Rand) operation {
 	if kind == Nothing {
 		return operation{}
 	}
-	o := operation{kind: kind, patience: randomNumber(r)}
+	o := operation{kind: kind, patience: randomNumber(r) % uint64(MaxPatience/time.Millisecond+1)}
 	if kind == Marker {
 		return o
 	}

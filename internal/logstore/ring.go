@@ -24,7 +24,7 @@ type Ring struct {
 	slots       []raft.Log // by index, modulo the length, which is a power of two
 	first, last uint64     // 0 and 0: empty
 	bytes       int64
-	pin         uint64 // entries above it stay; 0: none has to
+	pin         uint64 // entries from it on stay; 0: none has to
 	limit       int64
 	over        func()
 }
@@ -35,7 +35,7 @@ func NewRing(limit int64, over func()) *Ring {
 	return &Ring{slots: make([]raft.Log, smallest), limit: limit, over: over}
 }
 
-// Pin keeps the entries above index in the log, also when raft trims it, until
+// Pin keeps the entries from index on in the log, also when raft trims it, until
 // Unpin. There is one pin: a later one replaces it.
 func (r *Ring) Pin(index uint64) {
 	r.mu.Lock()
@@ -130,7 +130,7 @@ func (r *Ring) DeleteRange(lowest, highest uint64) error {
 	defer r.mu.Unlock()
 	lowest, highest = max(lowest, r.first), min(highest, r.last)
 	if r.pin != 0 && lowest == r.first && highest < r.last {
-		highest = min(highest, r.pin)
+		highest = min(highest, r.pin-1)
 	}
 	if r.last == 0 || lowest > highest {
 		return nil

@@ -24,6 +24,13 @@ const (
 	nearby     = int64(time.Second)
 )
 
+// lagging is by how much a stamp must be behind for this replica to be behind,
+// and lagLimit how long that may last before the clock is doubted instead.
+const (
+	lagging  = int64(100 * time.Millisecond)
+	lagLimit = int64(10 * time.Second)
+)
+
 // clusterClock is the cluster's time as a node sees it between two stamps: the
 // newest stamp and what has passed since it came. A newer stamp sets it anew, so
 // the drift of this machine's clock does not add up, and it never goes back.
@@ -36,8 +43,9 @@ type clusterClock struct {
 	anchor atomic.Pointer[anchor] // nil until there is a stamp
 	latest atomic.Int64           // the latest time that somebody has been told
 	coarse atomic.Int64
-	stamps atomic.Int64 // the newest stamp that this node gave as leader
-	floor  atomic.Int64 // the clock of a state that was restored: the time is at least this
+	stamps atomic.Int64           // the newest stamp that this node gave as leader
+	floor  atomic.Pointer[anchor] // a lower bound, from before there was a stamp to go by
+	lagged atomic.Int64           // since when stamps have been behind, by the source; 0: they are not
 }
 
 type anchor struct {
@@ -81,21 +89,33 @@ func (c *clusterClock) asked(stamp int64) {
 	}
 }
 
-// restored takes note of the clock of a state that came as a whole. It may be as
-// old as the transfer was long, so no read is judged by it; that an operation
-// may not be applied before then is safe to say.
-func (c *clusterClock) restored(clock int64) { c.floor.Store(clock) }
+// restored takes note of a stamp that may be old: from a state that came as a
+// whole, or from a log that is being caught up with. No read is judged by it;
+// that the time is at least this, and what has passed since, is safe to say.
+func (c *clusterClock) restored(stamp int64) {
+	if stamp > c.least() {
+		c.floor.Store(&anchor{stamp, c.source.Elapsed()})
+	}
+}
+
+func (c *clusterClock) least() int64 {
+	a := c.floor.Load()
+	if a == nil {
+		return 0
+	}
+	return a.stamp + int64(c.source.Elapsed()-a.at)
+}
 
 // atLeast is a time that the cluster's clock has reached; false if nothing is
 // known of it.
 func (c *clusterClock) atLeast() (int64, bool) {
-	t := max(c.now(), c.floor.Load())
+	t := max(c.now(), c.least())
 	return t, t > 0
 }
 
 // stamp is what a leader gives its next batch. applied is the applied clock.
 func (c *clusterClock) stamp(applied int64) int64 {
-	s := max(applied, c.now(), 1)
+	s := max(applied, c.now(), c.least(), 1)
 	c.stamps.Store(s)
 	if !c.known() {
 		c.set(s)
@@ -109,10 +129,24 @@ func (c *clusterClock) stamp(applied int64) int64 {
 // ago: to begin again from each of them would lose that round trip every time,
 // and under full load, with a batch always on its way, the clock would stand.
 func (c *clusterClock) arrived(stamp int64) {
-	if c.known() && stamp == c.stamps.Load() {
+	if c.known() && (stamp == c.stamps.Load() || c.lags(stamp)) {
 		return
 	}
 	c.set(stamp)
+}
+
+// lags reports whether a stamp has been on its way for long: this replica has
+// fallen behind, and to begin again from each stamp would have time stand still
+// here for as long as it takes to catch up. If it stays so, it is this machine's
+// clock that runs fast.
+func (c *clusterClock) lags(stamp int64) bool {
+	if c.now()-stamp <= lagging {
+		c.lagged.Store(0)
+		return false
+	}
+	now := int64(c.source.Elapsed())
+	c.lagged.CompareAndSwap(0, max(now, 1))
+	return now-c.lagged.Load() < lagLimit
 }
 
 // arrivedLate takes note of a stamp of a former leader's term. Its entry may
@@ -148,5 +182,6 @@ func (c *clusterClock) reset() {
 	c.latest.Store(0)
 	c.coarse.Store(0)
 	c.stamps.Store(0)
-	c.floor.Store(0)
+	c.floor.Store(nil)
+	c.lagged.Store(0)
 }

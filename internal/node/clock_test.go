@@ -93,3 +93,42 @@ func TestADeadlinePassesToTheNanosecond(t *testing.T) {
 		t.Error("not passed when it was due, with a coarse clock of 700 ms ago")
 	}
 }
+
+// The schedule: a node gets its vote, and the leader dies before it has stamped
+// anything. What the node knows of the time is from the log that it caught up with.
+func TestANewcomersFirstStampCountsWhatHasPassed(t *testing.T) {
+	source := &handClock{}
+	c := &clusterClock{source: source}
+	c.restored(1000)
+	source.elapsed = 3000
+	c.restored(2000) // older than what is known by now
+	if s := c.stamp(1500); s != 4000 {
+		t.Errorf("stamp %d, want the time of the first and what has passed since", s)
+	}
+}
+
+// A replica that has fallen behind applies stamps of a while ago, one after the
+// other. Its time goes on meanwhile.
+func TestTimeGoesOnWhileAReplicaIsBehind(t *testing.T) {
+	source := &handClock{}
+	c := &clusterClock{source: source}
+	c.arrived(int64(time.Second))
+	source.elapsed = 5 * time.Second
+	for stamp := 2 * time.Second; stamp < 6*time.Second; stamp += time.Second {
+		c.arrived(int64(stamp))
+		source.elapsed += 10 * time.Millisecond
+	}
+	if got := time.Duration(c.now()); got != 6*time.Second+40*time.Millisecond {
+		t.Errorf("now %v", got)
+	}
+	// But a clock that is ahead for long is wrong, and follows the leader's.
+	for range 20 {
+		source.elapsed += time.Second
+		c.arrived(int64(source.elapsed) - int64(2*time.Second))
+	}
+	before := c.now()
+	source.elapsed += 10 * time.Second
+	if got := c.now() - before; got > int64(10*time.Second) {
+		t.Errorf("it ran %v in 10 s", time.Duration(got))
+	}
+}

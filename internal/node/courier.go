@@ -43,6 +43,7 @@ type leader struct {
 // route is the way to one leader, for as long as it lasts.
 type route struct {
 	leader leader
+	epoch  uint64 // of the outbox, when it was opened
 	send   func(*command.Part) error
 	abort  func() // makes a send that hangs return
 	close  func() // aborts and waits for the route's goroutines
@@ -77,6 +78,7 @@ func (c *courier) run(ctx context.Context) {
 
 // round hands over what there is and returns how long to wait at the most.
 func (c *courier) round(ctx context.Context) time.Duration {
+	epoch := c.out.lives() // before looking who leads: a life may end meanwhile
 	leader, ok := c.leader()
 	c.out.leader.Store(ok)
 	if r := c.current(); r != nil && (!ok || r.leader != leader || r.broken.Load()) {
@@ -96,7 +98,7 @@ func (c *courier) round(ctx context.Context) time.Duration {
 	}
 	r := c.current()
 	if r == nil {
-		r = c.open(ctx, leader)
+		r = c.open(ctx, leader, epoch)
 	}
 	if r == nil || r.refusedAnew() || c.handAll(r) {
 		return c.backOff(leader)
@@ -168,8 +170,8 @@ func (c *courier) leaderChanged() {
 }
 
 // open makes a route to the leader.
-func (c *courier) open(ctx context.Context, to leader) *route {
-	r := &route{leader: to}
+func (c *courier) open(ctx context.Context, to leader, epoch uint64) *route {
+	r := &route{leader: to, epoch: epoch}
 	refused := func(first uint64, why command.Refusal) {
 		c.out.refused(r, first, why)
 		r.refusals.Add(1)

@@ -121,15 +121,15 @@ func TestWhenAPromiseIsOver(t *testing.T) {
 
 func TestASilentHolderKeepsThePromise(t *testing.T) {
 	held := promise{to: 1, name: "a:1", round: 3}
-	s := &seeker{life: lifeOf("b:1", 2, five...), silent: time.Now().Add(-time.Hour)}
+	s := &seeker{life: lifeOf("b:1", 2, five...), holder: 1, silent: time.Now().Add(-time.Hour)}
 	if s.promiseOver(held, survey{}) {
 		t.Error("among five, a silent holder may lead a cluster of three without this node")
 	}
-	s = &seeker{life: lifeOf("b:1", 2, five[:3]...), silent: time.Now().Add(-time.Hour)}
+	s = &seeker{life: lifeOf("b:1", 2, five[:3]...), holder: 1, silent: time.Now().Add(-time.Hour)}
 	if !s.promiseOver(held, survey{}) {
 		t.Error("among three, a holder can found nothing that works without this node and the third")
 	}
-	s = &seeker{life: lifeOf("b:1", 2, five...), refusing: time.Now().Add(-time.Hour)}
+	s = &seeker{life: lifeOf("b:1", 2, five...), holder: 1, refusing: time.Now().Add(-time.Hour)}
 	if !s.promiseOver(held, survey{refused: map[string]bool{"a:1": true}}) {
 		t.Error("nobody has listened there for an hour")
 	}
@@ -212,3 +212,38 @@ func TestMajority(t *testing.T) {
 }
 
 var _ raft.FSM = (*replica)(nil)
+
+// The schedule: A founds a cluster with B's promise, reaches others only, and
+// dies. B's promise is over, but the cluster counts on B's vote.
+func TestANodeThatIsCountedOnKnowsIt(t *testing.T) {
+	s := &seeker{life: lifeOf("b:1", 2, five[:3]...)}
+	seen := survey{answers: map[string]answer{"c:1": {Name: "c:1", Incarnation: 3, Cluster: 7, Members: five[:3],
+		Voters: []string{id("a:1", 1), id("b:1", 2), id("c:1", 3)}}}}
+	if _, ok := s.countedOn(seen); !ok {
+		t.Error("it would wait for ever, and be waited for")
+	}
+	s.life.promise = promise{to: 3, name: "c:1"}
+	if _, ok := s.countedOn(seen); ok {
+		t.Error("the founder, which has its promise, is about to call")
+	}
+}
+
+func TestOneNodeIsOneCandidate(t *testing.T) {
+	s := &seeker{life: lifeOf("b:1", 2, five...)}
+	twice := answer{Name: "a:1", Incarnation: 1, Members: five}
+	seen := survey{answers: map[string]answer{"a:1": twice, "c:1": twice, "d:1": {Name: "b:1", Incarnation: 2, Members: five}}}
+	if blank, ok := s.candidates(seen); !ok || len(blank) != 1 {
+		t.Errorf("%d candidates, %v", len(blank), ok)
+	}
+}
+
+func TestAPromisedNodeDoesNotSayThatItCouldAsk(t *testing.T) {
+	l := lifeOf("b:1", 2, five...)
+	l.setAble(true)
+	if err := l.givePromise(asks("a:1", 1, 1, five...)); err != nil {
+		t.Fatal(err)
+	}
+	if l.mayAsk() {
+		t.Error("others would wait for it to ask")
+	}
+}

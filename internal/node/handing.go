@@ -17,6 +17,9 @@ const overdue = 3 * time.Second
 func (o *outbox) hand(to *route) (command.Part, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if to.epoch != o.epoch {
+		return command.Part{}, false // it leads out of a life that has ended
+	}
 	away := 0
 	for _, p := range o.queue {
 		if p.with != nil && time.Since(p.with.at) > overdue {
@@ -27,6 +30,11 @@ func (o *outbox) hand(to *route) (command.Part, bool) {
 				return command.Part{}, false
 			}
 			continue
+		}
+		if p.first-o.lowest()+uint64(len(p.ends)) > command.MaxWindow {
+			// Callers that give up use sequences all the same. While the oldest
+			// one is being waited for, no replica keeps results for more.
+			return command.Part{}, false
 		}
 		o.seal(p)
 		p.with = &handover{to: to, at: time.Now(), maybe: p.maybe}
@@ -67,6 +75,13 @@ func (o *outbox) takeBack(from *route) {
 			p.with = nil
 		}
 	}
+}
+
+// lives is how many lives have ended.
+func (o *outbox) lives() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.epoch
 }
 
 // idle reports whether there is nothing to hand over.

@@ -31,18 +31,19 @@ const (
 // life is one incarnation of a node: from the moment it is nobody yet until the
 // node closes, or finds that this incarnation has no future.
 type life struct {
-	node      *Node
-	inc       wire.Incarnation
-	name      string // of the node: what others dial
-	raft      *raft.Raft
-	transport *raft.NetworkTransport
-	raftLog   *mutableLog
-	stream    *wire.Stream
-	log       *logstore.Ring
-	logOver   chan struct{} // of one: the log has grown beyond its limit
-	replica   *replica
-	proposer  *proposer
-	changed   chan struct{} // the seeker, when the leader has changed
+	node       *Node
+	inc        wire.Incarnation
+	name       string // of the node: what others dial
+	raft       *raft.Raft
+	transport  *raft.NetworkTransport
+	raftLog    *mutableLog
+	stream     *wire.Stream
+	log        *logstore.Ring
+	logOver    chan struct{} // of one: the log has grown beyond its limit
+	replica    *replica
+	proposer   *proposer
+	forwarding forwarders
+	changed    chan struct{} // the seeker, when the leader has changed
 
 	mu        sync.Mutex // guards the promise and the attempt
 	promise   promise
@@ -111,9 +112,13 @@ func raftConfig(l *life, log logger) *raft.Config {
 func (l *life) watchLeader() {
 	seen := make(chan raft.Observation, 16)
 	observer := raft.NewObserver(seen, false, func(o *raft.Observation) bool {
-		_, ok := o.Data.(raft.LeaderObservation)
-		return ok
+		switch o.Data.(type) {
+		case raft.LeaderObservation, raft.FailedHeartbeatObservation, raft.ResumedHeartbeatObservation:
+			return true
+		}
+		return false
 	})
+	away := make(map[raft.ServerID]bool)
 	l.raft.RegisterObserver(observer)
 	defer l.raft.DeregisterObserver(observer)
 	for {
@@ -122,8 +127,23 @@ func (l *life) watchLeader() {
 		select {
 		case <-l.ctx.Done():
 			return
-		case <-seen:
+		case o := <-seen:
+			l.report(o, away)
 		}
+	}
+}
+
+// report says once that a node cannot be reached, and that it can be again.
+func (l *life) report(o raft.Observation, away map[raft.ServerID]bool) {
+	switch data := o.Data.(type) {
+	case raft.FailedHeartbeatObservation:
+		if !away[data.PeerID] {
+			away[data.PeerID] = true
+			l.node.log.Warn("a node cannot be reached", "node", data.PeerID, "last-contact", data.LastContact)
+		}
+	case raft.ResumedHeartbeatObservation:
+		delete(away, data.PeerID)
+		l.node.log.Info("a node can be reached again", "node", data.PeerID)
 	}
 }
 

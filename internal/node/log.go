@@ -10,9 +10,9 @@ type logger = hclog.Logger
 
 // mutableLog is raft's logger for one life.
 //
-// It puts raft's warnings and errors one level lower: they are about what raft
-// tries again, and some come with every node that joins. What concerns a user
-// is said by this package. And it can be silenced, because when a life ends, its
+// It takes raft's warnings and errors for information: they are about what raft
+// tries again, come with every node that joins, and every second while one is
+// away. What concerns a user is said by this package. And it can be silenced, because when a life ends, its
 // connections are closed under raft's hands, which raft would report as errors,
 // one for each, every time that somebody calls Close.
 type mutableLog struct {
@@ -28,7 +28,7 @@ func (m *mutableLog) Log(level hclog.Level, msg string, args ...any) {
 		return
 	}
 	if level == hclog.Warn || level == hclog.Error {
-		level--
+		level = hclog.Info
 	}
 	m.Logger.Log(level, msg, args...)
 }

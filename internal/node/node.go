@@ -21,6 +21,13 @@ import (
 // departTimeout bounds how long Close tries to leave the cluster in good order.
 const departTimeout = time.Second
 
+// rebirthLeast and rebirthMost are the shortest and the longest pause between
+// two lives. It doubles with every life.
+const (
+	rebirthLeast = 10 * time.Millisecond
+	rebirthMost  = 3 * time.Second
+)
+
 // Config is what a node is made of.
 type Config struct {
 	// Name is what others dial to reach this node, and who it is among Members.
@@ -104,7 +111,7 @@ func (n *Node) startAlone(l *life) error {
 
 // supervise begins another life when one has ended before its time.
 func (n *Node) supervise(ctx context.Context, l *life) {
-	for {
+	for lives := 0; ; {
 		ended := make(chan error, 1)
 		searching, stop := context.WithCancel(ctx)
 		go func() { ended <- l.seek(searching) }()
@@ -122,6 +129,9 @@ func (n *Node) supervise(ctx context.Context, l *life) {
 			return
 		}
 		n.log.Warn("beginning another life", "incarnation", l.inc, "reason", err)
+		// A life that ended at once would have the next one end at once.
+		pause(ctx, min(rebirthMost, rebirthLeast<<min(lives, 10)))
+		lives++
 		next, err := n.rebirth(l, err)
 		if err != nil {
 			n.stop(nil, err)
@@ -194,6 +204,9 @@ func (n *Node) deliver(origin, first uint64, results []command.Result, stamp int
 func (n *Node) restored() {
 	if l := n.life.Load(); l != nil {
 		n.clock.restored(n.machine.Clock())
+		if n.clock.known() {
+			n.clock.tick()
+		}
 		n.outbox.restored(func(first uint64, count int) ([]command.Result, bool) {
 			return n.machine.Answered(uint64(l.inc), first, count)
 		})
@@ -233,6 +246,9 @@ func (n *Node) admit(pre wire.Preamble) wire.Refusal {
 		if pre.Cluster == 0 || pre.Cluster != l.cluster() {
 			return wire.WrongCluster
 		}
+		if !l.isMember(pre.Origin) {
+			return wire.WrongIncarnation
+		}
 	}
 	return wire.Admitted
 }
@@ -249,6 +265,7 @@ func (n *Node) serve(pre wire.Preamble, conn net.Conn) {
 		}
 		stop := context.AfterFunc(l.ctx, func() { _ = conn.Close() }) // with the life that admitted it
 		defer stop()
+		defer l.onlyOne(pre.Origin, conn)()
 		if err := forward.Serve(conn, uint64(pre.Origin), l.proposer.submit); err != nil {
 			n.log.Debug("a forwarding connection ended", "error", err)
 		}
@@ -295,8 +312,8 @@ func (n *Node) depart(ctx context.Context) error {
 func (n *Node) shutDown() error {
 	n.outbox.fail(ErrClosed, fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrClosed), true)
 	n.cancel()
-	n.courier.leaderChanged() // frees a send that hangs
 	l := n.life.Swap(nil)
+	n.courier.leaderChanged() // frees a send that hangs
 	n.tasks.Wait()
 	if l != nil {
 		l.end()
@@ -337,6 +354,15 @@ func (n *Node) Remaining(deadline int64) time.Duration {
 	return time.Duration(deadline - n.clock.now())
 }
 
+// Cluster is the cluster that this node is in, 0 while it is in none. A cluster
+// that is begun anew, because too many had lost their memory, is another one.
+func (n *Node) Cluster() uint64 {
+	if l := n.life.Load(); l != nil {
+		return uint64(l.cluster())
+	}
+	return 0
+}
+
 // Now is the node's wall clock.
 func (n *Node) Now() time.Time { return n.cfg.Clock.Now() }
 
@@ -349,10 +375,11 @@ func (n *Node) Ready(ctx context.Context) error {
 	ctx, cancel := n.outbox.bound(ctx)
 	defer cancel()
 	for {
-		if err := n.Mark(ctx); err != nil {
+		err := n.Mark(ctx)
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, ErrUnknownOutcome) || errors.Is(err, ErrClosed)) {
 			return err
 		}
-		if l := n.life.Load(); l != nil {
+		if l := n.life.Load(); l != nil && err == nil { // else a life has ended, and the next begins
 			if suffrage, ok := l.suffrage(); ok && suffrage == raft.Voter && l.isEstablished(ctx) {
 				return nil
 			}

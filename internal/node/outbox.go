@@ -38,6 +38,7 @@ type outbox struct {
 	mu    sync.Mutex // guards all below and every part in the queue
 	queue []*part    // by sequence; only the last one may take operations
 	next  uint64     // the next sequence
+	epoch uint64     // how many lives have ended
 	ended error      // set once: why nothing is taken any more
 }
 
@@ -51,6 +52,7 @@ type part struct {
 	base    int64         // begun, on the cluster's clock; set when it is first handed over
 	based   bool
 	gone    []bool // callers that gave up; allocated with the first one
+	lost    int    // of them, whose bytes are still there
 	waiting int    // callers that did not
 	marker  int    // the operation that readers share, or -1
 	sealed  bool   // takes no more
@@ -183,12 +185,14 @@ func (o *outbox) openPart() *part {
 }
 
 // patience is how long an operation may wait, in milliseconds since its part
-// was begun, rounded up: a caller would rather have been served.
+// was begun, rounded up: a caller would rather have been served. A caller with
+// more patience than there may be asks again when it has run out.
 func (p *part) patience(c Clock, limit time.Duration) uint64 {
+	limit = min(max(limit, 0), command.MaxPatience)
 	if len(p.ends) > 0 {
-		limit += c.Elapsed() - p.begun
+		limit = min(limit+c.Elapsed()-p.begun, command.MaxPatience)
 	}
-	return uint64(max(limit, 0)+time.Millisecond-1) / uint64(time.Millisecond)
+	return uint64((limit + time.Millisecond - 1) / time.Millisecond)
 }
 
 // wait returns what became of operation i of p.
@@ -223,6 +227,9 @@ func (o *outbox) giveUp(ctx context.Context, p *part, i int) error {
 	if i != p.marker { // which others may be waiting for
 		p.forget(i)
 	}
+	if !p.maybe && 2*p.lost > len(p.ends) {
+		p.leaveOut() // or a single patient caller would keep the bytes of all
+	}
 	if p.waiting == 0 {
 		// With the part the origin's lowest sequence moves on, and whatever
 		// copy of it still travels counts as answered and is not applied.
@@ -241,6 +248,7 @@ func (p *part) forget(i int) {
 		p.gone = make([]bool, partOps)
 	}
 	p.gone[i] = true
+	p.lost++
 }
 
 // drop takes a part out of the queue.
@@ -295,7 +303,7 @@ func (o *outbox) restored(answered func(first uint64, count int) ([]command.Resu
 		if results, ok := answered(p.first, len(p.ends)); ok {
 			o.resolve(p, results, 0)
 		} else {
-			p.unseen = true
+			p.unseen, p.with = true, nil
 		}
 	}
 }
@@ -305,6 +313,7 @@ func (o *outbox) restored(answered func(first uint64, count int) ([]command.Resu
 func (o *outbox) fail(err, unknown error, all bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.epoch++
 	if all {
 		o.ended = err
 	}
@@ -369,5 +378,5 @@ func (p *part) leaveOut() {
 		from = end
 		p.ends[i] = len(ops)
 	}
-	p.ops = ops
+	p.ops, p.lost = ops, 0
 }

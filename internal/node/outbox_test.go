@@ -292,6 +292,8 @@ func TestTheEndOfALifeLeavesWhatWasNotHandedOver(t *testing.T) {
 		b.handed()
 		b.call(time.Minute, set, func(_ Outcome, err error) { b.wants(err) })
 		b.fail(ErrClosed, errors.Join(ErrUnknownOutcome, ErrRemoved), false)
+		b.none() // out of a life that has ended
+		b.route = &route{epoch: b.lives()}
 		b.apply(b.handed(), command.Applied)
 		b.calls.Wait()
 	})
@@ -323,6 +325,65 @@ func TestPatienceCountsFromThePartsBase(t *testing.T) {
 				t.Errorf("may be applied for %v, want %v", got, want)
 			}
 		}
+		b.apply(p, command.Applied)
+		b.calls.Wait()
+	})
+}
+
+// The schedule: one caller waits, and beside it others give up all the time. The
+// sequences that they use must not run further ahead than replicas keep results
+// for: an entry like that could be applied by none.
+func TestImpatientCallersDoNotWidenTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.call(time.Hour, set, func(_ Outcome, err error) { b.wants(err) })
+		patient := b.handed()
+		b.mu.Lock()
+		b.next += command.MaxWindow - 2 // as many have come and gone
+		b.mu.Unlock()
+		b.call(time.Hour, set, ignore)
+		b.call(time.Hour, set, ignore)
+		b.call(time.Hour, set, ignore)
+		b.none()
+		b.apply(patient, command.Applied)
+		b.apply(b.handed(), command.Applied)
+		b.calls.Wait()
+	})
+}
+
+func TestAPatientCallerDoesNotKeepTheBytesOfAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		big := setOf(string(make([]byte, 1000)))
+		b.call(time.Hour, set, func(_ Outcome, err error) { b.wants(err) })
+		for range 50 {
+			b.call(time.Second, big, func(_ Outcome, err error) { b.wants(err, ErrNoLeader) })
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		b.mu.Lock()
+		kept := len(b.queue[0].ops)
+		b.mu.Unlock()
+		if kept > 30_000 {
+			t.Errorf("%d bytes are kept for one caller", kept)
+		}
+		p := b.handed()
+		if p.Count != 51 {
+			t.Errorf("%d operations", p.Count)
+		}
+		b.apply(p, command.Applied)
+		b.calls.Wait()
+	})
+}
+
+func TestPatienceHasALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		for range 2 {
+			b.call(1<<63-1, set, ignore)
+			time.Sleep(time.Minute)
+		}
+		p := b.handed() // which Check accepts
 		b.apply(p, command.Applied)
 		b.calls.Wait()
 	})

@@ -29,6 +29,7 @@ type promise struct {
 type attempt struct {
 	round   uint64
 	forming bool // under way
+	yields  int  // how many were given up for somebody else's
 	able    bool // a majority of the Members was within reach, and in no cluster
 }
 
@@ -42,6 +43,14 @@ func (l *life) setAble(able bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.attempt.able = able
+}
+
+// mayAsk reports whether this life could found a cluster now, so that others wait
+// for it to ask for their promises. Whoever is promised may not.
+func (l *life) mayAsk() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.attempt.able && (l.promise.to == 0 || l.promise.to == l.inc)
 }
 
 // givePromise answers a node that wants to form a cluster.
@@ -101,6 +110,18 @@ func (l *life) admitRaft(pre wire.Preamble) wire.Refusal {
 	return wire.Admitted
 }
 
+// isMember reports whether an incarnation is in the configuration. It is for what
+// a leader decides, whose configuration is the newest: a follower may not know
+// yet who leads it.
+func (l *life) isMember(inc wire.Incarnation) bool {
+	for _, s := range l.servers() {
+		if _, member, err := wire.SplitAddress(s.Address); err == nil && member == inc {
+			return true
+		}
+	}
+	return false
+}
+
 // attach makes this life one of a cluster that it is about to ask to join.
 func (l *life) attach(id wire.ClusterID) bool {
 	l.mu.Lock()
@@ -118,8 +139,11 @@ func (l *life) form(ctx context.Context, peers []answer) error {
 	if !l.beginAttempt() {
 		return nil
 	}
-	granted := l.collectPromises(ctx, peers)
-	if 1+len(granted) >= majority(len(l.node.cfg.Members)) {
+	granted, asking := l.collectPromises(ctx, peers)
+	// Somebody who is asking at the same moment would be left out, and missed
+	// should one of the others go. One of the two gives way sooner.
+	wait := asking && l.yields() < yieldMost
+	if 1+len(granted) >= majority(len(l.node.cfg.Members)) && !wait {
 		return l.found(granted)
 	}
 	// Those first whose answer got lost: they may hold a promise all the same.
@@ -147,16 +171,28 @@ func (l *life) endAttempt() {
 	l.attempt.forming = false
 }
 
-func (l *life) collectPromises(ctx context.Context, peers []answer) []raft.Server {
-	var granted []raft.Server
+// yieldMost is how often an attempt is given up for somebody else's.
+const yieldMost = 3
+
+// yields counts the attempts that were given up because somebody else was
+// asking as well.
+func (l *life) yields() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.attempt.yields++
+	return l.attempt.yields - 1
+}
+
+func (l *life) collectPromises(ctx context.Context, peers []answer) (granted []raft.Server, asking bool) {
 	for i, a := range l.toAll(ctx, peers, askPromise) {
 		if a.Granted && a.Incarnation == peers[i].Incarnation {
 			granted = append(granted, server(a.Name, a.Incarnation))
 		} else if a.Reason != "" {
+			asking = asking || a.Forming
 			l.node.log.Debug("no promise", "from", peers[i].Name, "reason", a.Reason)
 		}
 	}
-	return granted
+	return granted, asking
 }
 
 // toAll asks several nodes at once; who does not answer leaves an empty answer.

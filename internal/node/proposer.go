@@ -17,6 +17,9 @@ const (
 	batchBytes = 256 << 10
 	// queueBytes bounds what waits for the proposer; beyond it parts are refused.
 	queueBytes = 64 << 20
+	// aheadMost is how far the base of a part may be ahead of the leader's
+	// clock, which it comes from: results are kept until long after it.
+	aheadMost = int64(time.Minute)
 	// enqueueTimeout is how long raft may take to accept a batch.
 	enqueueTimeout = time.Second
 	// expireMost is about how many entries one batch expires. Removing them
@@ -86,7 +89,10 @@ func (p *proposer) enqueue(s submission) command.Refusal {
 	if !p.leading {
 		return command.NotLeader
 	}
-	if p.bytes > queueBytes {
+	if s.part.CheckWindow() != nil {
+		return command.Invalid // no replica could apply it, whatever way it came
+	}
+	if p.bytes > queueBytes || s.part.Base > p.clock.now()+aheadMost {
 		return command.Full
 	}
 	p.queue = append(p.queue, s)

@@ -32,6 +32,9 @@ func (l *life) letIn(q *question) error {
 		return fmt.Errorf("%q is the address of the leader", q.Name)
 	}
 	defer l.node.takeTurn()()
+	if err := l.isThere(q); err != nil {
+		return err
+	}
 	joiner := server(q.Name, q.Incarnation)
 	present, former := l.livesOf(joiner)
 	if !present {
@@ -44,6 +47,22 @@ func (l *life) letIn(q *question) error {
 			return fmt.Errorf("removing %s: %w", id, err)
 		}
 		l.node.log.Info("replaced an incarnation", "former", id, "now", joiner.ID)
+	}
+	return nil
+}
+
+// isThere makes sure that whoever asks is who answers at that address now. The
+// question may have waited for its turn while its node was restarted, and its
+// successor has joined meanwhile; or somebody else asks in its name.
+func (l *life) isThere(q *question) error {
+	ctx, cancel := context.WithTimeout(l.ctx, dialTimeout)
+	defer cancel()
+	a, err := l.askAt(ctx, q.Name, askStatus)
+	if err != nil {
+		return err
+	}
+	if a.Incarnation != q.Incarnation {
+		return fmt.Errorf("%s is incarnation %s now, not %s", q.Name, a.Incarnation, q.Incarnation)
 	}
 	return nil
 }
@@ -77,6 +96,9 @@ func (l *life) promote(q *question) error {
 		return errNotLeader
 	}
 	defer l.node.takeTurn()()
+	if err := l.isThere(q); err != nil {
+		return err
+	}
 	who := server(q.Name, q.Incarnation)
 	if present, _ := l.livesOf(who); !present {
 		return fmt.Errorf("%s is not in the configuration", who.ID)

@@ -155,9 +155,20 @@ func (c *replicaCut) Meta() (index, term uint64, configuration raft.Configuratio
 	return c.at.index, c.at.term, c.at.configuration.Clone(), c.at.configurationIndex
 }
 
+// Abort implements snapshot.Cut. What the cut holds goes at once: whoever sends
+// it may be stuck in a connection for as long as that lasts.
+func (c *replicaCut) Abort(err error) {
+	c.Cut.Abort(err)
+	c.end()
+}
+
 // Close implements snapshot.Cut.
 func (c *replicaCut) Close() {
 	c.Cut.Close()
+	c.end()
+}
+
+func (c *replicaCut) end() {
 	c.replica.mu.Lock()
 	defer c.replica.mu.Unlock()
 	if c.replica.open == c {

@@ -43,6 +43,7 @@ type seeker struct {
 	*life
 	leaderless time.Time // since when, zero: there is a leader
 	asked      time.Time // when the cluster was last asked to let this node in
+	holder     wire.Incarnation
 	refusing   time.Time // since when nobody listens where the promise's holder was
 	silent     time.Time // since when it has not answered
 }
@@ -108,6 +109,9 @@ func (s *seeker) settle(ctx context.Context, leader leader) time.Duration {
 // unattached looks for a cluster to join, or for others to form one with.
 func (s *seeker) unattached(ctx context.Context) error {
 	members := s.node.cfg.Members
+	// Read before the others are asked: answers are older than a promise that is
+	// given while they come, and say nothing about it.
+	held := s.promised()
 	seen := s.survey(ctx, members)
 	if a, ok := seen.led(); ok {
 		return s.join(ctx, a)
@@ -115,8 +119,17 @@ func (s *seeker) unattached(ctx context.Context) error {
 	if !slices.Contains(members, s.name) {
 		return nil // a node that is not in the list only joins
 	}
-	if p := s.promised(); p.to != 0 && s.promiseOver(p, seen) {
-		s.endPromise(p)
+	if held.to != 0 && held.to != s.inc && s.promiseOver(held, seen) {
+		if a, ok := seen.answers[held.name]; !ok || a.Incarnation != held.to {
+			// It is gone, and may have founded a cluster before, which counts on
+			// this incarnation's vote. Only another one makes clear that it will
+			// not get it.
+			return fmt.Errorf("%s, to which this node was promised, is gone", held.name)
+		}
+		s.endPromise(held)
+	}
+	if founder, ok := s.countedOn(seen); ok {
+		return fmt.Errorf("%s counts on this node in a cluster that it cannot reach it from", founder)
 	}
 	blank, ok := s.candidates(seen)
 	able := ok && 1+len(blank) >= majority(len(members))
@@ -132,15 +145,34 @@ func (s *seeker) unattached(ctx context.Context) error {
 	return s.form(ctx, blank)
 }
 
+// countedOn finds a member of a cluster without a leader that has this life as a
+// voter, although it has no promise of it any more. The cluster would wait for
+// that vote for ever.
+func (s *seeker) countedOn(seen survey) (founder string, ok bool) {
+	held := s.promised()
+	for _, a := range seen.answers {
+		if a.Cluster != 0 && a.Incarnation != held.to && slices.Contains(a.Voters, string(s.id())) {
+			return a.Name, true
+		}
+	}
+	return "", false
+}
+
 // candidates are the members that could form a cluster with this node. False
 // means that it must not: a member belongs to a cluster that has no leader at
 // the moment and may have one again.
 func (s *seeker) candidates(seen survey) (blank []answer, ok bool) {
+	counted := map[wire.Incarnation]bool{s.inc: true}
 	for addr, a := range seen.answers {
 		if !slices.Equal(a.Members, s.node.cfg.Members) {
 			s.node.log.Debug("a member was given other members", "member", addr, "members", a.Members)
 			continue
 		}
+		if counted[a.Incarnation] {
+			s.node.log.Warn("one node is two members", "member", addr, "node", a.Name)
+			continue
+		}
+		counted[a.Incarnation] = true
 		if a.Cluster == 0 {
 			blank = append(blank, a)
 			continue
@@ -158,6 +190,9 @@ func (s *seeker) candidates(seen survey) (blank []answer, ok bool) {
 // cannot do without this node, which among up to four Members it never can as
 // soon as the others are needed for a second cluster, is silence enough.
 func (s *seeker) promiseOver(p promise, seen survey) bool {
+	if s.holder != p.to {
+		s.holder, s.silent, s.refusing = p.to, time.Time{}, time.Time{}
+	}
 	if a, ok := seen.answers[p.name]; ok {
 		s.silent, s.refusing = time.Time{}, time.Time{}
 		if a.Incarnation != p.to {

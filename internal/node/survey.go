@@ -127,8 +127,9 @@ func (l *life) status(q *question) answer {
 		}
 		a.Knows = a.Knows || s.ID == asker
 	}
+	a.Able = l.mayAsk()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a.Round, a.Forming, a.Able = l.attempt.round, l.attempt.forming, l.attempt.able
+	a.Round, a.Forming = l.attempt.round, l.attempt.forming
 	return a
 }

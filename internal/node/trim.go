@@ -37,7 +37,7 @@ func (l *life) trimLog() {
 		if l.log.Bytes() <= l.node.cfg.LogLimit {
 			continue
 		}
-		if !l.replica.transferring(l.log.Bytes() - overrun*l.node.cfg.LogLimit) {
+		if !l.replica.store.Receiving() && !l.replica.transferring(l.log.Bytes()-overrun*l.node.cfg.LogLimit) {
 			err := l.trimNow()
 			if err == nil {
 				continue

@@ -3,6 +3,7 @@ package wire
 import (
 	"net"
 	"sync"
+	"time"
 )
 
 // conn is a connection whose end others wait for or count. Its user closes it with Close; the Port or the Stream may sever it
@@ -11,6 +12,10 @@ type conn struct {
 	net.Conn
 	cluster     ClusterID   // of the other end, as it said in preamble or reply
 	incarnation Incarnation // likewise
+
+	// writeLimit is how long one Write may take, 0: as long as its user says. It
+	// is set before the conn is given to its user.
+	writeLimit time.Duration
 
 	once    sync.Once
 	err     error
@@ -29,6 +34,17 @@ func (c *conn) Close() error {
 		}
 	})
 	return c.err
+}
+
+// Write writes, within writeLimit if there is one: raft gives the sending of a state a time limit that grows with its size, up
+// to hours, and a peer that has stopped reading without closing would hold it for as long.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.writeLimit > 0 {
+		if err := c.SetWriteDeadline(time.Now().Add(c.writeLimit)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(b)
 }
 
 // sever ends all reads and writes without speaking for the user.

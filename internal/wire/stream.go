@@ -13,6 +13,8 @@ const (
 	// streamDialLimit caps connecting and preamble. Raft asks for its transport timeout, 10 s as a rule, and a replication
 	// goroutine that waits that long for a dead host is late when the host is back.
 	streamDialLimit = time.Second
+	// streamWriteLimit is how long a peer may leave a write of raft's, at most 256 KiB, unread.
+	streamWriteLimit = 10 * time.Second
 	// streamCloseLimit is how long Close waits for raft's handlers.
 	streamCloseLimit = time.Second
 )
@@ -106,6 +108,9 @@ func (s *Stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Co
 		return s.dialSelf(ctx)
 	}
 	c, err := s.port.dial(ctx, addr, Preamble{Purpose: Raft, Cluster: s.cluster(), Target: target, Origin: s.self})
+	if err == nil {
+		c.writeLimit = streamWriteLimit
+	}
 	switch {
 	case s.ctx.Err() != nil && err != nil:
 		return nil, net.ErrClosed
