@@ -88,8 +88,12 @@ func spread(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // settle sees that this node gets a vote once it has caught up.
 func (s *seeker) settle(ctx context.Context, leader leader) time.Duration {
+	untimed := s.untimed(ctx, leader)
 	suffrage, ok := s.suffrage()
 	if ok && suffrage == raft.Voter {
+		if untimed {
+			return promotePause
+		}
 		return settledPause
 	}
 	if !ok {
@@ -103,6 +107,23 @@ func (s *seeker) settle(ctx context.Context, leader leader) time.Duration {
 		s.node.log.Debug("not promoted yet", "reason", a.Reason)
 	}
 	return promotePause
+}
+
+// untimed reports whether this node does not know yet what the time is, because
+// it goes on with what is on its disk. It asks the leader, whose next stamp will
+// say so.
+func (s *seeker) untimed(ctx context.Context, leader leader) bool {
+	if s.replica.timely() {
+		return false
+	}
+	if leader.inc == s.inc {
+		return true // until its first batch
+	}
+	a, err := s.askAt(ctx, leader.addr, askTime)
+	if err == nil && a.Leads {
+		s.replica.learned(a.Term, a.Commit)
+	}
+	return true
 }
 
 // unattached looks for a cluster to join, or for others to form one with.
