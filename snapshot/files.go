@@ -36,6 +36,7 @@ type Files struct {
 
 	mu       sync.Mutex
 	latest   Newest
+	damage   error
 	boot     *loaded // what the node begins with, until raft has opened it
 	started  bool    // raft has
 	received map[string]Incoming
@@ -91,7 +92,8 @@ func (f *Files) Load(log Log) (Newest, error) {
 		}
 		f.boot = &loaded{meta, in}
 		f.latest = Newest{meta.Index, meta.Term, meta.Size}
-		return f.latest, nil
+		f.damage = errors.Join(damage...)
+		return f.latest, f.removeAbove(meta.Index)
 	}
 	if len(metas) > 0 || reached > log.Last || log.First > 1 {
 		damage = append(damage, fmt.Errorf("%s: no snapshot can be read, and the log has entries %d to %d", f.dir, log.First, log.Last))
@@ -99,6 +101,10 @@ func (f *Files) Load(log Log) (Newest, error) {
 	}
 	return Newest{}, nil
 }
+
+// Damage is what was wrong with newer snapshots than the one that Load has
+// built, nil if nothing was.
+func (f *Files) Damage() error { return f.damage }
 
 // tidy removes what was being written when the process ended, and returns how
 // far the snapshots reach, by their names: one whose description cannot be read
@@ -109,30 +115,56 @@ func (f *Files) tidy() (reached uint64, damage []error) {
 		return 0, []error{err}
 	}
 	for _, e := range entries {
-		path := filepath.Join(f.dir, e.Name())
 		if strings.HasSuffix(e.Name(), unfinished) {
-			if err := os.RemoveAll(path); err != nil {
+			if err := os.RemoveAll(filepath.Join(f.dir, e.Name())); err != nil {
 				damage = append(damage, err)
 			}
 			continue
 		}
-		parts := strings.Split(e.Name(), "-")
-		if index, err := strconv.ParseUint(parts[min(1, len(parts)-1)], 10, 64); err == nil && len(parts) == 3 {
-			reached = max(reached, index)
-		}
+		reached = max(reached, indexOf(e.Name()))
 	}
 	return reached, damage
+}
+
+// indexOf is the index in the name of a snapshot, term-index-time; 0: it is of
+// something else.
+func indexOf(name string) uint64 {
+	parts := strings.Split(name, "-")
+	if len(parts) != 3 {
+		return 0
+	}
+	index, err := strconv.ParseUint(parts[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return index
+}
+
+// removeAbove removes the snapshots that could not be read: a follower would be
+// sent them, and the log has all that is in them.
+func (f *Files) removeAbove(index uint64) error {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if indexOf(e.Name()) > index {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(f.dir, e.Name())))
+		}
+	}
+	return err
 }
 
 // load builds the state of a snapshot.
 func (f *Files) load(meta *raft.SnapshotMeta) (Incoming, error) {
 	path := filepath.Join(f.dir, meta.ID)
 	if !strings.HasPrefix(meta.ID, fmt.Sprintf("%d-%d-", meta.Term, meta.Index)) {
-		return nil, fmt.Errorf("%w: %s is described as term %d, index %d", ErrDamaged, path, meta.Term, meta.Index)
+		return nil, fmt.Errorf("%s: it says that it is of term %d, index %d", filepath.Join(path, "meta.json"), meta.Term, meta.Index)
 	}
+	state := filepath.Join(path, "state.bin")
 	_, from, err := f.FileSnapshotStore.Open(meta.ID)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+		return nil, fmt.Errorf("%s: %w", state, err)
 	}
 	defer from.Close() // it was only read
 	in := f.receive(meta)
@@ -140,7 +172,7 @@ func (f *Files) load(meta *raft.SnapshotMeta) (Incoming, error) {
 		err = in.Close()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", state, err)
 	}
 	return in, nil
 }

@@ -19,6 +19,9 @@ const (
 	seekPause = 60 * time.Millisecond
 	// promotePause is between two looks whether this replica has caught up.
 	promotePause = 25 * time.Millisecond
+	// timePause is between two questions for the time, each of which makes the
+	// leader log something.
+	timePause = 100 * time.Millisecond
 	// settledPause is between two looks at a life that has all it wants. A
 	// change of leader interrupts it.
 	settledPause = time.Second
@@ -45,6 +48,7 @@ type seeker struct {
 	asked      time.Time // when the cluster was last asked to let this node in
 	refusing   time.Time // since when nobody listens where the promise's holder was
 	silent     time.Time // since when it has not answered
+	timed      time.Time // when a leader was last asked for the time
 }
 
 // seek returns an error when this life has no future, nil when ctx has ended.
@@ -116,9 +120,10 @@ func (s *seeker) untimed(ctx context.Context, leader leader) bool {
 	if s.replica.timely() {
 		return false
 	}
-	if leader.inc == s.inc {
-		return true // until its first batch
+	if leader.inc == s.inc || time.Since(s.timed) < timePause {
+		return true // a leader, until its first batch
 	}
+	s.timed = time.Now()
 	a, err := s.askAt(ctx, leader.addr, askTime)
 	if err == nil && a.Leads {
 		s.replica.learned(a.Term, a.Commit)

@@ -82,6 +82,9 @@ func (l *life) openSnapshots() (err error) {
 	first, _ := l.log.FirstIndex() // they never fail: they are kept in memory
 	last, _ := l.log.LastIndex()
 	from, err := l.files.Load(snapshot.Log{First: first, Last: last})
+	if damage := l.files.Damage(); damage != nil {
+		l.node.log.Warn("going on from an older snapshot and the log", "index", from.Index, "damage", damage)
+	}
 	if err != nil || from.Index == 0 || last == 0 || l.goesOn(from, first, last) {
 		return err
 	}
