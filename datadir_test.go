@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -110,80 +111,84 @@ func checkAfterAwhile(t *testing.T, m *imdgo.Map[string, int]) {
 // A full stop with snapshots in between, and again.
 func TestAllNodesStopAndStartWithSnapshots(t *testing.T) {
 	dir := t.TempDir()
-	c := durable(t, dir, imdgotest.With(imdgo.WithLogLimit(1<<20)))
-	value := strings.Repeat("x", 10_000)
-	for round := range 2 {
-		m := table[string](t, c, "n2", "m")
-		for i := range 100 {
-			values := map[string]string{}
-			for j := range 10 {
-				values[fmt.Sprint(i%30, "-", j)] = fmt.Sprint(round, i, value)
+	synctest.Test(t, func(t *testing.T) {
+		c := durable(t, dir, imdgotest.With(imdgo.WithLogLimit(1<<20)))
+		value := strings.Repeat("x", 10_000)
+		for round := range 2 {
+			m := table[string](t, c, "n2", "m")
+			for i := range 100 {
+				values := map[string]string{}
+				for j := range 10 {
+					values[fmt.Sprint(i%30, "-", j)] = fmt.Sprint(round, i, value)
+				}
+				if err := m.SetMany(t.Context(), values); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if err := m.SetMany(t.Context(), values); err != nil {
+			for _, name := range three {
+				imdgotest.Eventually(t, 10*time.Second, func() error {
+					if found, _ := filepath.Glob(filepath.Join(dir, name, "snapshots", "*-*-*", "state.bin")); len(found) == 0 {
+						return fmt.Errorf("%s has taken no snapshot", name)
+					}
+					return nil
+				})
+			}
+			if err := c.Converged(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-		}
-		for _, name := range three {
-			imdgotest.Eventually(t, 10*time.Second, func() error {
-				if found, _ := filepath.Glob(filepath.Join(dir, name, "snapshots", "*-*-*", "state.bin")); len(found) == 0 {
-					return fmt.Errorf("%s has taken no snapshot", name)
-				}
-				return nil
-			})
-		}
-		if err := c.Converged(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range three {
-			c.Kill(name)
-		}
-		for _, name := range three {
-			c.Start(name)
-		}
-		c.WaitReady()
-		for _, name := range three {
-			m := table[string](t, c, name, "m")
-			if n := m.Len(); n != 300 {
-				t.Errorf("%s has %d entries", name, n)
+			for _, name := range three {
+				c.Kill(name)
 			}
-			for i := 70; i < 100; i++ {
-				if v, _ := m.Get(fmt.Sprint(i%30, "-", 3)); v != fmt.Sprint(round, i, value) {
-					t.Errorf("%s has the entry of round %.4s", name, v)
+			for _, name := range three {
+				c.Start(name)
+			}
+			c.WaitReady()
+			for _, name := range three {
+				m := table[string](t, c, name, "m")
+				if n := m.Len(); n != 300 {
+					t.Errorf("%s has %d entries", name, n)
+				}
+				for i := 70; i < 100; i++ {
+					if v, _ := m.Get(fmt.Sprint(i%30, "-", 3)); v != fmt.Sprint(round, i, value) {
+						t.Errorf("%s has the entry of round %.4s", name, v)
+					}
 				}
 			}
 		}
-	}
+	})
 }
 
 // One node goes and comes back while the others write, first by entries and
 // then by a snapshot.
 func TestADurableNodeComesBack(t *testing.T) {
 	dir := t.TempDir()
-	c := durable(t, dir, imdgotest.With(imdgo.WithLogLimit(1<<20)))
-	for round, amount := range []int{10, 600} {
-		id := c.Node("n3").Cache.Stats().NodeID
-		c.Kill("n3")
-		m := table[[]byte](t, c, c.Leader().Name, "m")
-		for i := range amount {
-			if err := m.Set(t.Context(), fmt.Sprint(round, i%50), make([]byte, 10_000), imdgo.TTL(time.Hour)); err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		c := durable(t, dir, imdgotest.With(imdgo.WithLogLimit(1<<20)))
+		for round, amount := range []int{10, 600} {
+			id := c.Node("n3").Cache.Stats().NodeID
+			c.Kill("n3")
+			m := table[[]byte](t, c, c.Leader().Name, "m")
+			for i := range amount {
+				if err := m.Set(t.Context(), fmt.Sprint(round, i%50), make([]byte, 10_000), imdgo.TTL(time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.Start("n3")
+			c.WaitReady()
+			if now := c.Node("n3").Cache.Stats().NodeID; now != id {
+				t.Errorf("n3 was %s and is %s", id, now)
+			}
+			if err := c.Converged(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+			imdgotest.Eventually(t, 5*time.Second, func() error {
+				if _, ok := table[[]byte](t, c, "n3", "m").Get(fmt.Sprint(round, 3)); !ok {
+					return fmt.Errorf("n3 does not read what has an hour to go")
+				}
+				return nil
+			})
 		}
-		c.Start("n3")
-		c.WaitReady()
-		if now := c.Node("n3").Cache.Stats().NodeID; now != id {
-			t.Errorf("n3 was %s and is %s", id, now)
-		}
-		if err := c.Converged(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		imdgotest.Eventually(t, 5*time.Second, func() error {
-			if _, ok := table[[]byte](t, c, "n3", "m").Get(fmt.Sprint(round, 3)); !ok {
-				return fmt.Errorf("n3 does not read what has an hour to go")
-			}
-			return nil
-		})
-	}
+	})
 }
 
 // Close keeps a node a member, Leave does not.
@@ -255,4 +260,37 @@ func TestWriteAtOnceAfterTheReturn(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkSet is what a write costs on the leader of three nodes in this
+// process, in memory and with data directories, from 1 and 64 callers.
+func BenchmarkSet(b *testing.B) {
+	for _, where := range []string{"memory", "disk"} {
+		for _, callers := range []int{1, 64} {
+			b.Run(fmt.Sprint(where, "/", callers), func(b *testing.B) {
+				opts := []imdgotest.Option{imdgotest.Loopback()}
+				if where == "disk" {
+					opts = append(opts, imdgotest.Durable(b.TempDir()))
+				}
+				c := imdgotest.NewCluster(b, 3, opts...)
+				leader := c.Leader().Cache
+				b.SetParallelism(max(1, callers/runtime.GOMAXPROCS(0)))
+				if callers == 1 {
+					for b.Loop() {
+						if err := leader.Set("a", "a value of a hundred bytes or thereabouts"); err != nil {
+							b.Fatal(err)
+						}
+					}
+					return
+				}
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						if err := leader.Set("a", "a value of a hundred bytes or thereabouts"); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			})
+		}
+	}
 }

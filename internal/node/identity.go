@@ -35,17 +35,17 @@ func (id identity) who() (inc wire.Incarnation, cluster wire.ClusterID, err erro
 	if id.Format != identityFormat {
 		return 0, 0, fmt.Errorf("format %d, this release reads %d", id.Format, identityFormat)
 	}
-	if inc, err = wire.ParseIncarnation(id.Incarnation); err != nil || inc == 0 {
-		return 0, 0, fmt.Errorf("incarnation %q: %w", id.Incarnation, err)
+	if inc, err = wire.ParseIncarnation(id.Incarnation); err != nil {
+		return 0, 0, err
 	}
-	if id.Cluster == "" {
-		return inc, 0, nil
+	var number wire.Incarnation
+	if id.Cluster != "" {
+		number, err = wire.ParseIncarnation(id.Cluster) // written alike
 	}
-	number, err := wire.ParseIncarnation(id.Cluster) // written alike
-	if err != nil || number == 0 {
-		return 0, 0, fmt.Errorf("cluster %q: %w", id.Cluster, err)
+	if err == nil && (inc == 0 || number == 0 && id.Cluster != "") {
+		err = errors.New("an incarnation or a cluster of 0")
 	}
-	return inc, wire.ClusterID(number), nil
+	return inc, wire.ClusterID(number), err
 }
 
 // readIdentity reads a file. os.ErrNotExist says that there is none.
