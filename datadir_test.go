@@ -294,3 +294,107 @@ func BenchmarkSet(b *testing.B) {
 		}
 	}
 }
+
+// A survivor knows the time, however wrong the wall clocks of those are who come
+// back and lead.
+func TestASurvivorKnowsTheTime(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c := durable(t, dir)
+		for round := range 4 {
+			key := fmt.Sprint(round)
+			if err := c.Node("n1").Cache.Set(key, 1, imdgo.TTL(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Converged(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			c.Kill("n1")
+			c.Kill("n2")
+			c.Skew("n1", time.Duration(round+1)*10*time.Hour)
+			c.Skew("n2", time.Duration(round+1)*10*time.Hour)
+			c.Tick(10 * time.Minute)
+			c.Start("n1")
+			c.Start("n2")
+			c.WaitReady()
+			for _, name := range three {
+				mustHaveLeft(t, c, name, key, 49*time.Minute, 50*time.Minute)
+			}
+		}
+	})
+}
+
+func mustHaveLeft(t *testing.T, c *imdgotest.Cluster, name, key string, least, most time.Duration) {
+	t.Helper()
+	m := table[any](t, c, name, "")
+	imdgotest.Eventually(t, 5*time.Second, func() error {
+		left, ok := m.TTL(key)
+		if !ok || left < least || left > most {
+			return fmt.Errorf("%s has %s for %v, %v", name, key, left, ok)
+		}
+		return nil
+	})
+}
+
+// Wall clocks that have gone back while the cluster was away move no deadline.
+func TestWallClocksThatHaveGoneBack(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c := durable(t, dir)
+		if err := c.Node("n1").Cache.Set("a", 1, imdgo.TTL(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range three {
+			c.Stop(name)
+			c.Skew(name, -10*time.Hour)
+		}
+		for _, name := range three {
+			c.Start(name)
+		}
+		c.WaitReady()
+		for _, name := range three {
+			mustHaveLeft(t, c, name, "a", 59*time.Minute, time.Hour)
+		}
+	})
+}
+
+// A node that has come back and reaches nobody does not know what the time is:
+// what never expires can be read, what may have expired cannot.
+func TestReadsBeforeTheTimeIsKnown(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c := durable(t, dir, imdgotest.With(imdgo.WithLogLimit(1<<20)))
+		m := table[[]byte](t, c, "n1", "m")
+		for i := range 150 {
+			ttl := imdgo.TTL([]time.Duration{0, time.Hour}[i%2])
+			if err := m.Set(t.Context(), fmt.Sprint(i%10), make([]byte, 10_000), ttl); err != nil {
+				t.Fatal(err)
+			}
+		}
+		imdgotest.Eventually(t, 5*time.Second, func() error {
+			if len(snapshotsIn(t, filepath.Join(dir, "n3"))) == 0 {
+				return fmt.Errorf("no snapshot")
+			}
+			return nil
+		})
+		c.Kill("n3")
+		c.Isolate("n3")
+		c.Start("n3")
+		m = table[[]byte](t, c, "n3", "m")
+		time.Sleep(5 * time.Second) // of the bubble's: it could have stood for election
+		if _, ok := m.Get("2"); !ok {
+			t.Error("what never expires is not there")
+		}
+		if _, ok := m.Get("3"); ok {
+			t.Error("what may have expired is returned")
+		}
+		c.Heal()
+		c.WaitReady()
+		imdgotest.Eventually(t, 5*time.Second, func() error {
+			if _, ok := m.Get("3"); !ok {
+				return fmt.Errorf("what has an hour to go is not returned")
+			}
+			return nil
+		})
+	})
+}
