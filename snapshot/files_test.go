@@ -39,8 +39,8 @@ func filesIn(t *testing.T, dir string) *snapshot.Files {
 	return f
 }
 
-// stream is a whole stream of one record.
-func stream(t *testing.T, record string) []byte {
+// streamOf is a whole stream of one record.
+func streamOf(t *testing.T, record string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := snapshot.NewWriter(&b, snapshot.RecordSize(len(record)))
@@ -87,7 +87,7 @@ func TestFilesReceive(t *testing.T) {
 	}
 	f.Started()
 	sink := create(t, f, 7)
-	if _, err := io.Copy(sink, bytes.NewReader(stream(t, "the state"))); err != nil {
+	if _, err := io.Copy(sink, bytes.NewReader(streamOf(t, "the state"))); err != nil {
 		t.Fatal(err)
 	}
 	if err := sink.Close(); err != nil {
@@ -109,7 +109,7 @@ func TestFilesRefuse(t *testing.T) {
 	dir := t.TempDir()
 	f := filesIn(t, dir)
 	f.Started()
-	whole := stream(t, "the state")
+	whole := streamOf(t, "the state")
 	damaged := bytes.Clone(whole)
 	damaged[len(damaged)/2] ^= 1
 	for name, b := range map[string][]byte{"damaged": damaged, "cut off": whole[:len(whole)-1], "foreign": []byte("something else altogether"), "empty": nil} {
@@ -150,7 +150,7 @@ func TestFilesPersistAndSend(t *testing.T) {
 	if list, err := f.List(); err != nil || len(list) != 0 {
 		t.Error(list, err)
 	}
-	whole := stream(t, "the state")
+	whole := streamOf(t, "the state")
 	sink := create(t, f, 8)
 	if err := snapshot.Persist(sink, bytes.NewBuffer(bytes.Clone(whole))); err != nil {
 		t.Fatal(err)
