@@ -70,7 +70,7 @@ func (l *life) address() raft.ServerAddress { return wire.Address(l.name, l.inc)
 func (n *Node) begin() (*life, error) {
 	l := &life{node: n, inc: wire.NewIncarnation(), name: n.cfg.Name, severed: make(chan struct{}),
 		changed: make(chan struct{}, 1), logOver: make(chan struct{}, 1)}
-	l.origin = l.inc
+	l.origin = l.inc // also where the life goes on that is in the data directory
 	if n.home != nil {
 		inc, cluster, err := n.home.whose()
 		if err != nil {
