@@ -67,7 +67,7 @@ func New(opts ...Option) (*Cache, error) {
 
 // place finds out who the node is, and opens its port.
 func place(s *settings) (node.Config, error) {
-	cfg := node.Config{Members: s.members, Clock: s.clock, Timeout: s.timeout, LogLimit: s.logLimit, Logger: s.logger,
+	cfg := node.Config{Members: s.members, Clock: s.clock, Timeout: s.timeout, LogLimit: s.logLimit, DataDir: s.dataDir, Logger: s.logger,
 		Network: wire.Network(wire.TCP{})}
 	var machine members.Machine = members.System{}
 	if s.network != nil {
@@ -143,9 +143,10 @@ func (c *Cache) Ready(ctx context.Context) error {
 func (c *Cache) StateHash() (index, hash uint64) { return c.node.StateHash() }
 
 // Leave takes this node out of its cluster for good, handing leadership over
-// first, and closes it. Without it Close does the same, but tries for no longer
-// than a second. An error says that the cluster could not be told before ctx
-// ended; the cache is closed all the same.
+// first, and closes it. Without a data directory Close does the same, but tries
+// for no longer than a second; with one only Leave does, and empties the
+// directory. An error says that the cluster could not be told before ctx ended;
+// the cache is closed all the same, and the directory kept.
 func (c *Cache) Leave(ctx context.Context) error {
 	if c.closed.Swap(true) {
 		return doing("leaving", "", ErrClosed)
@@ -156,8 +157,8 @@ func (c *Cache) Leave(ctx context.Context) error {
 	return doing("leaving", "", err)
 }
 
-// Close ends the cache. A leader hands over first, and the node takes itself
-// out of the cluster if that takes no longer than a second. Writes that are
+// Close ends the cache. A leader hands over first, and without a data directory
+// the node takes itself out of the cluster, if that takes no longer than a second. Writes that are
 // under way may come back with ErrUnknownOutcome; afterwards Get misses and
 // everything else is ErrClosed. It waits for every goroutine that the cache has
 // started; for a load of GetOrLoad that takes no notice of its context's end no

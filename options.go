@@ -81,6 +81,7 @@ type settings struct {
 	timeout    time.Duration
 	maxValue   int
 	logLimit   int64
+	dataDir    string
 	logLevel   hclog.Level
 	logger     hclog.Logger
 	network    Network
@@ -153,9 +154,30 @@ func WithAdvertiseAddr(addr string) Option {
 	})
 }
 
-// WithDataDir will keep the cache on disk. This release does not: New refuses it.
+// WithDataDir keeps the cache on disk as well, in a directory that is made if it
+// is not there. All nodes may then stop, in good order or not, and start again:
+// they have every write that was acknowledged, and TTLs have gone on meanwhile,
+// by the wall clocks. Give it to all nodes, each its own directory on a disk of
+// its own machine, or to none.
+//
+// Reads cost what they cost without. A write takes as long as two disks need to
+// make it last, one after the other (an fsync per batch of writes that come
+// together). The directory takes up to twice the state for snapshots and the
+// same again, or twice what WithLogLimit says, for the log.
+//
+// A directory belongs to one node: another address, or a second process, is an
+// error of New. So is damage that would make the node forget what it has voted
+// for or acknowledged, and the error names the file; remove the directory then,
+// and the node joins the others anew. With a data directory Close keeps the
+// node a member, and [Cache.Leave] ends that and empties the directory.
 func WithDataDir(dir string) Option {
-	return refused("WithDataDir(%q): data directories are not supported yet, everything is in memory", dir)
+	return option(func(s *settings) error {
+		if dir == "" {
+			return invalid("data directory %q", dir)
+		}
+		s.dataDir = dir
+		return nil
+	})
 }
 
 // WithMemoryPercent will bound the cache by a share of the application's
@@ -220,7 +242,9 @@ func WithMaxValueSize(bytes int) Option {
 // WithLogLimit sets how many bytes of memory Raft's log may take on this node:
 // 64 MiB unless named, at least 1 MiB. The log is trimmed to half of it when it
 // is full. A node that falls further behind than that is sent the whole state;
-// while that is under way the log may grow to twice the limit.
+// while that is under way the log may grow to twice the limit. With a data
+// directory the log is on disk, and the limit is after how many bytes at the
+// least a snapshot is written.
 func WithLogLimit(bytes int64) Option {
 	return option(func(s *settings) error {
 		if bytes < leastLogLimit {

@@ -141,7 +141,7 @@ func TestNewRefuses(t *testing.T) {
 		{"value size too large", withBind(imdgo.WithMaxValueSize(16<<20 + 1)), "16777217"},
 		{"log level", withBind(&imdgo.Config{LogLevel: "loud"}), `"loud"`},
 
-		{"data directory", withBind(imdgo.WithDataDir("some/where")), `"some/where"`},
+		{"data directory", withBind(imdgo.WithDataDir("")), `data directory ""`},
 		{"memory percentage", withBind(imdgo.WithMemoryPercent(12.5)), "12.5"},
 		{"memory limit", withBind(imdgo.WithMemoryLimit(123456)), "123456"},
 		{"TLS", withBind(imdgo.WithTLS(&tls.Config{MinVersion: tls.VersionTLS13})), "TLS"},

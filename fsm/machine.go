@@ -241,6 +241,14 @@ func (m *Machine) Index() uint64 { return m.index.Load() }
 // nanoseconds of the cluster's time.
 func (m *Machine) Clock() int64 { return m.clock.Load() }
 
+// Wall is the leader's wall clock at the last batch that was applied, in
+// nanoseconds. Nothing in the state is decided by it.
+func (m *Machine) Wall() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.wall
+}
+
 // Expirations is how many entries have left because their deadline passed.
 func (m *Machine) Expirations() uint64 { return m.expirations.Load() }
 

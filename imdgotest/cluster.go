@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ type settings struct {
 	loopback  bool
 	unstarted bool
 	unchecked bool
+	data      string
 }
 
 // With passes options to every node, beside those that the Cluster needs itself.
@@ -46,6 +48,10 @@ func Unstarted() Option { return func(s *settings) { s.unstarted = true } }
 // Unchecked leaves out the check at the end of the test that all replicas are equal. It is for tests
 // that leave the cluster without a majority.
 func Unchecked() Option { return func(s *settings) { s.unchecked = true } }
+
+// Durable gives every node a data directory below dir, which its successors find
+// again. A node that was killed has ended when another is started in its place.
+func Durable(dir string) Option { return func(s *settings) { s.data = dir } }
 
 // Cluster is a number of imdgo nodes in this process, over a [Net] and on a [Clock]. Nodes are named
 // n1, n2, …; its methods take these names. A name that the cluster was not made with belongs to a node
@@ -139,6 +145,10 @@ func (c *Cluster) Start(name string) *Node {
 		imdgo.WithClock(c.clock.Node(name)),
 		imdgo.WithLogger(c.logs.logger(name)),
 	}, c.settings.node...)
+	if c.settings.data != "" {
+		c.ends.Wait()
+		opts = append(opts, imdgo.WithDataDir(filepath.Join(c.settings.data, name)))
+	}
 	cache, err := imdgo.New(opts...)
 	if err != nil {
 		c.t.Fatalf("starting %s: %v", name, err)

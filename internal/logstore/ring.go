@@ -1,6 +1,6 @@
-// Package logstore keeps Raft's log in memory and knows how many bytes it
-// takes, which is what its length must be bounded by: raft itself counts
-// entries, and ten thousand batches can be gigabytes.
+// Package logstore keeps Raft's log, in memory (Ring) or on disk (Durable), and
+// knows how many bytes it takes, which is what its length must be bounded by:
+// raft itself counts entries, and ten thousand batches can be gigabytes.
 package logstore
 
 import (
@@ -182,3 +182,6 @@ func (r *Ring) resize(n uint64) {
 func size(log *raft.Log) int64 {
 	return int64(len(log.Data)+len(log.Extensions)) + entryOverhead
 }
+
+// Close does nothing: the log ends with the process.
+func (r *Ring) Close() error { return nil }

@@ -123,6 +123,13 @@ func (c *clusterClock) stamp(applied int64) int64 {
 	return s
 }
 
+// begin sets the time that a leader begins with, if nothing else has.
+func (c *clusterClock) begin(at int64) {
+	if !c.known() {
+		c.set(at)
+	}
+}
+
 // arrived takes note of a stamp that has just been applied.
 //
 // A leader's own stamps set nothing. It read them off this clock one round trip

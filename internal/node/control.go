@@ -33,6 +33,7 @@ const (
 	askJoin                   // let me into your cluster
 	askPromote                // I have caught up: give me a vote
 	askLeave                  // let me go
+	askTime                   // I have come back: let me hear the time
 )
 
 // question is one node's to another, about clusters.
@@ -55,6 +56,8 @@ type answer struct {
 	Leads       bool     // it is the leader
 	Knows       bool     // who asks is in its configuration
 	Commit      uint64   // its commit index
+	Term        uint64   // its term
+	Time        int64    // of the cluster, as it sees it; 0: it does not know
 	Round       uint64   // of its latest attempt to form a cluster
 	Forming     bool     // that attempt is under way
 	Able        bool     // it reaches a majority of its Members that belong to no cluster
@@ -118,6 +121,8 @@ func (l *life) reply(q *question) answer {
 		err = l.promote(q)
 	case askLeave:
 		err = l.letGo(q)
+	case askTime:
+		l.proposer.tellTime()
 	default:
 		err = fmt.Errorf("question %d is unknown here", q.Ask)
 	}

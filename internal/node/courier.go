@@ -180,7 +180,7 @@ func (c *courier) open(ctx context.Context, to leader, epoch uint64) *route {
 	if to.inc == to.life.inc {
 		r.send = func(p *command.Part) error {
 			first := p.First
-			p.Origin = uint64(to.life.inc)
+			p.Origin = uint64(to.life.origin)
 			to.life.proposer.submit(*p, func(why command.Refusal) { refused(first, why) })
 			return nil
 		}
@@ -197,7 +197,7 @@ func (c *courier) dial(ctx context.Context, r *route, refused func(uint64, comma
 	defer cancel()
 	to := r.leader
 	conn, err := to.life.node.port.Dial(ctx, to.addr, wire.Preamble{
-		Purpose: wire.Forward, Cluster: to.life.cluster(), Target: to.inc, Origin: to.life.inc})
+		Purpose: wire.Forward, Cluster: to.life.cluster(), Target: to.inc, Origin: to.life.origin})
 	if err != nil {
 		c.log.Debug("reaching the leader", "leader", to.addr, "error", err)
 		return false

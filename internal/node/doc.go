@@ -11,6 +11,7 @@
 //	proposer  on the leader: stamps and collects parts into batches, decides what expires
 //	seeker    finds or forms a cluster, and notices when a life has no future
 //	registrar on the leader: lets nodes join, promotes them, lets them go
+//	home      the data directory, if there is one: who the node is, its log, votes and snapshots
 //
 // # Incarnations
 //
@@ -19,5 +20,7 @@
 // process that restarts has forgotten its log and its votes. Raft knows nobody
 // by anything but an address, and a blank node grants anybody its vote, so what
 // was acknowledged with the help of its former life could be lost. With
-// incarnations it is somebody else, who has to join.
+// incarnations it is somebody else, who has to join. With a data directory a
+// process goes on with the incarnation that is written there, see home; what it
+// does not know until a leader tells it is what the time is.
 package node

@@ -13,6 +13,19 @@ type forwarders struct {
 	conns map[wire.Incarnation]net.Conn
 }
 
+// strangersMost is how many nodes may forward that are not in the configuration
+// under the name they forward by: nodes that go on from a data directory have
+// another one. Others must not take the places of those who are.
+const strangersMost = 32
+
+// takesStranger reports whether there is a place for an origin that is not in
+// the configuration.
+func (f *forwarders) takesStranger(origin wire.Incarnation) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.conns[origin] != nil || len(f.conns) < strangersMost
+}
+
 // onlyOne makes conn the one connection that an origin forwards on: it opens
 // another one only when it has given the former up. What it returns is to be
 // called when conn has ended.

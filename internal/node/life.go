@@ -11,9 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"github.com/inelpandzic/imdgo/internal/logstore"
 	"github.com/inelpandzic/imdgo/internal/wire"
-	"github.com/inelpandzic/imdgo/snapshot"
 )
 
 const (
@@ -31,15 +29,21 @@ const (
 // life is one incarnation of a node: from the moment it is nobody yet until the
 // node closes, or finds that this incarnation has no future.
 type life struct {
-	node       *Node
-	inc        wire.Incarnation
+	node *Node
+	inc  wire.Incarnation
+	// origin is who the operations of this node are from. Their numbers begin
+	// anew with every process, so a life that goes on needs another one.
+	origin  wire.Incarnation
+	resumed bool // the life began in another process
+
+	stores
 	name       string // of the node: what others dial
 	raft       *raft.Raft
 	transport  *raft.NetworkTransport
 	raftLog    *mutableLog
 	stream     *wire.Stream
-	log        *logstore.Ring
 	logOver    chan struct{} // of one: the log has grown beyond its limit
+	severed    chan struct{} // closed when nobody can hear this life any more
 	replica    *replica
 	proposer   *proposer
 	forwarding forwarders
@@ -64,30 +68,52 @@ func (l *life) id() raft.ServerID { return raft.ServerID(l.address()) }
 
 func (l *life) address() raft.ServerAddress { return wire.Address(l.name, l.inc) }
 
-// begin starts a life that belongs to no cluster yet.
+// begin starts a life that belongs to no cluster yet, or goes on with the one
+// that is in the data directory.
 func (n *Node) begin() (*life, error) {
-	l := &life{node: n, inc: wire.NewIncarnation(), name: n.cfg.Name,
+	l := &life{node: n, inc: wire.NewIncarnation(), name: n.cfg.Name, severed: make(chan struct{}),
 		changed: make(chan struct{}, 1), logOver: make(chan struct{}, 1)}
-	l.log = logstore.NewRing(n.cfg.LogLimit, func() { notify(l.logOver) })
+	l.origin = l.inc // also where the life goes on that is in the data directory
+	if n.home != nil {
+		inc, cluster, err := n.home.whose()
+		if err != nil {
+			return nil, err
+		}
+		l.inc = inc
+		l.clusterID.Store(uint64(cluster))
+	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.raftLog = &mutableLog{Logger: n.log.Named("raft")}
 	l.stream = n.port.Stream(l.cluster, l.inc)
 	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: l.stream, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
-	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, log: l.log, failed: n.fail, restored: n.restored,
+	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx,
 		term: func() uint64 { return l.raft.CurrentTerm() }} // nothing is applied before there is a cluster
-	l.replica.store = snapshot.NewLazy(l.replica.cut, newIncoming, l.stream.SeverInbound, stalledFor)
-	r, err := raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, raft.NewInmemStore(), l.replica.store, transport{l.transport, l.ctx})
-	if err != nil {
+	if err := l.start(); err != nil {
 		l.cancel()
-		return nil, errors.Join(fmt.Errorf("starting raft: %w", err), l.transport.Close())
+		return nil, errors.Join(err, l.transport.Close())
 	}
-	l.raft = r
-	l.proposer = newProposer(uint64(l.inc), r, n.machine, n.clock, l.hold, n.log)
+	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.hold, l.takeOffice, n.log)
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.trimLog)
 	return l, nil
+}
+
+// start opens the stores and has raft go on with what is in them.
+func (l *life) start() (err error) {
+	if l.resumed, err = l.openStores(); err != nil {
+		return err
+	}
+	l.replica.log, l.replica.store = l.log, l.snapshots
+	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx})
+	if err != nil {
+		return errors.Join(fmt.Errorf("starting raft: %w", err), l.log.Close())
+	}
+	if l.files != nil {
+		l.files.Started()
+	}
+	return nil
 }
 
 // raftConfig is raft's configuration. Its timers are the ones that survive a
@@ -214,9 +240,13 @@ func (l *life) end() {
 	if err := l.transport.Close(); err != nil { // closes the stream, and with it every connection
 		l.node.log.Debug("closing raft's transport", "error", err)
 	}
+	close(l.severed)
 	waitAtMost(shutdownTimeout, func() {
 		if err := l.raft.Shutdown().Error(); err != nil {
 			l.node.log.Warn("shutting raft down", "error", err)
+		}
+		if err := l.log.Close(); err != nil {
+			l.node.log.Warn("closing the log", "error", err)
 		}
 	})
 }

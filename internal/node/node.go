@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,8 @@ type Config struct {
 	Clock    Clock
 	// Timeout bounds a call whose context has no deadline.
 	Timeout time.Duration
+	// DataDir is where the node keeps what it must not forget. Empty: nowhere.
+	DataDir string
 	// LogLimit is how many bytes Raft's log may take.
 	LogLimit int64
 	Logger   hclog.Logger
@@ -48,6 +51,7 @@ type Config struct {
 // Node is one node of a cluster, through all its lives.
 type Node struct {
 	cfg       Config
+	home      *home // nil: everything is in memory
 	log       logger
 	port      *wire.Port
 	machine   *fsm.Machine
@@ -65,6 +69,7 @@ type Node struct {
 	supervised chan struct{} // closed when the search has ended
 	tasks      sync.WaitGroup
 
+	left      atomic.Bool // the cluster, for good
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -75,6 +80,12 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, log: cfg.Logger,
 		clock: newClusterClock(cfg.Clock), registrar: make(chan struct{}, 1),
 		failed: make(chan error, 1), supervised: make(chan struct{})}
+	if cfg.DataDir != "" {
+		var err error
+		if n.home, err = openHome(cfg.DataDir, cfg.Name); err != nil {
+			return nil, err
+		}
+	}
 	n.machine = fsm.New(n.deliver)
 	n.outbox = newOutbox(n.clock, cfg.Timeout)
 	n.courier = &courier{out: n.outbox, leader: n.leader, log: n.log}
@@ -84,14 +95,14 @@ func New(cfg Config) (*Node, error) {
 	l, err := n.begin()
 	if err == nil {
 		n.life.Store(l)
-		err = n.startAlone(l)
+		err = l.startAlone()
 	}
 	if err != nil {
 		n.cancel()
 		if l != nil {
 			l.end()
 		}
-		return nil, errors.Join(err, n.port.Close())
+		return nil, errors.Join(err, n.port.Close(), n.closeHome())
 	}
 	seeking, stop := context.WithCancel(n.ctx)
 	n.seeking = stop
@@ -101,12 +112,19 @@ func New(cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// startAlone makes a node without members a cluster of its own, at once.
-func (n *Node) startAlone(l *life) error {
-	if len(n.cfg.Members) > 0 {
+// startAlone makes a node without members a cluster of its own, at once. So
+// does one that goes on as the only voter of its cluster.
+func (l *life) startAlone() error {
+	if l.resumed {
+		if suffrage, ok := l.suffrage(); ok && suffrage == raft.Voter && l.isLast() {
+			return l.stand()
+		}
 		return nil
 	}
-	return l.found(nil)
+	if len(l.node.cfg.Members) > 0 {
+		return nil
+	}
+	return l.found(cmp.Or(l.cluster(), wire.NewClusterID()), nil)
 }
 
 // supervise begins another life when one has ended before its time.
@@ -163,6 +181,9 @@ func (n *Node) rebirth(l *life, reason error) (*life, error) {
 	n.outbox.fail(ErrClosed, fmt.Errorf("%w: %w", ErrUnknownOutcome, reason), false)
 	n.machine.Reset()
 	n.clock.reset()
+	if n.home != nil {
+		n.home.renounce()
+	}
 	next, err := n.begin()
 	if err == nil {
 		n.life.Store(next)
@@ -193,7 +214,7 @@ func (n *Node) tickClock() {
 
 // deliver hears what the state machine has applied.
 func (n *Node) deliver(origin, first uint64, results []command.Result, stamp int64) {
-	if l := n.life.Load(); l != nil && origin == uint64(l.inc) {
+	if l := n.life.Load(); l != nil && origin == uint64(l.origin) {
 		n.clock.asked(stamp)
 		n.outbox.applied(first, results, stamp)
 	}
@@ -203,12 +224,11 @@ func (n *Node) deliver(origin, first uint64, results []command.Result, stamp int
 // seen. What was asked for here may be in it.
 func (n *Node) restored() {
 	if l := n.life.Load(); l != nil {
-		n.clock.restored(n.machine.Clock())
-		if n.clock.known() {
-			n.clock.tick()
+		if l.replica.timely() {
+			n.clock.restored(n.machine.Clock())
 		}
 		n.outbox.restored(func(first uint64, count int) ([]command.Result, bool) {
-			return n.machine.Answered(uint64(l.inc), first, count)
+			return n.machine.Answered(uint64(l.origin), first, count)
 		})
 	}
 }
@@ -246,8 +266,8 @@ func (n *Node) admit(pre wire.Preamble) wire.Refusal {
 		if pre.Cluster == 0 || pre.Cluster != l.cluster() {
 			return wire.WrongCluster
 		}
-		if !l.isMember(pre.Origin) {
-			return wire.WrongIncarnation
+		if !l.isMember(pre.Origin) && !l.forwarding.takesStranger(pre.Origin) {
+			return wire.Busy
 		}
 	}
 	return wire.Admitted
@@ -279,17 +299,26 @@ func (n *Node) Leave(ctx context.Context) error {
 	if n.ctx.Err() != nil {
 		return ErrClosed
 	}
-	return errors.Join(n.depart(ctx), n.Close())
+	err := n.depart(ctx)
+	if err == nil {
+		n.left.Store(true)
+	}
+	return errors.Join(err, n.Close())
 }
 
 // Close ends the node and waits for everything it started. A node whose memory
 // is all it has can never come back as who it was, so it leaves the cluster, if
-// that takes no longer than a second.
+// that takes no longer than a second. One with a data directory stays a member,
+// and only hands over what it leads.
 func (n *Node) Close() error {
 	n.closeOnce.Do(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, departTimeout)
 		defer cancel()
-		if err := n.depart(ctx); err != nil {
+		part := n.depart
+		if n.home != nil {
+			part = n.resign
+		}
+		if err := part(ctx); err != nil {
 			n.log.Debug("closing without having left", "error", err)
 		}
 		n.closeErr = n.shutDown()
@@ -309,6 +338,33 @@ func (n *Node) depart(ctx context.Context) error {
 	return l.depart(ctx)
 }
 
+// resign hands leadership over, if this node has it and there is somebody.
+func (n *Node) resign(ctx context.Context) error {
+	n.seeking()
+	<-n.supervised
+	l := n.life.Load()
+	if l == nil || !l.leads() || l.isLast() {
+		return nil
+	}
+	if err := l.handOver(ctx); !errors.Is(err, errHandedOver) {
+		return err
+	}
+	return nil
+}
+
+// closeHome lets other processes use the data directory, which is empty if the
+// node has left its cluster.
+func (n *Node) closeHome() error {
+	if n.home == nil {
+		return nil
+	}
+	var err error
+	if n.left.Load() {
+		err = n.home.forget()
+	}
+	return errors.Join(err, n.home.close())
+}
+
 func (n *Node) shutDown() error {
 	n.outbox.fail(ErrClosed, fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrClosed), true)
 	n.cancel()
@@ -321,7 +377,7 @@ func (n *Node) shutDown() error {
 	err := n.port.Close()
 	n.machine.Reset()
 	n.clock.reset()
-	return err
+	return errors.Join(err, n.closeHome())
 }
 
 // Table returns the map of this name.

@@ -102,7 +102,7 @@ func (l *life) admitRaft(pre wire.Preamble) wire.Refusal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cluster() == 0 && pre.Cluster != 0 && pre.Origin == l.promise.to && pre.Origin != l.inc {
-		l.clusterID.Store(uint64(pre.Cluster))
+		l.enter(pre.Cluster)
 	}
 	if l.cluster() == 0 || l.cluster() != pre.Cluster {
 		return wire.WrongCluster
@@ -129,6 +129,19 @@ func (l *life) attach(id wire.ClusterID) bool {
 	if l.cluster() != 0 {
 		return l.cluster() == id
 	}
+	return l.enter(id)
+}
+
+// enter makes this life one of a cluster, if the data directory takes note of
+// it: whoever is of that cluster may talk raft to this life from now on, which
+// must not be forgotten. The caller holds mu.
+func (l *life) enter(id wire.ClusterID) bool {
+	if home := l.node.home; home != nil {
+		if err := home.attach(l.inc, id); err != nil {
+			l.node.log.Error("this node cannot be one of a cluster", "error", err)
+			return false
+		}
+	}
 	l.clusterID.Store(uint64(id))
 	return true
 }
@@ -144,7 +157,7 @@ func (l *life) form(ctx context.Context, peers []answer) error {
 	// should one of the others go. One of the two gives way sooner.
 	wait := asking && l.yields() < yieldMost
 	if 1+len(granted) >= majority(len(l.node.cfg.Members)) && !wait {
-		return l.found(granted)
+		return l.found(wire.NewClusterID(), granted)
 	}
 	// Those first whose answer got lost: they may hold a promise all the same.
 	l.endAttempt()
@@ -214,10 +227,9 @@ func (l *life) toAll(ctx context.Context, peers []answer, a ask) []answer {
 
 // found begins a cluster of this node and those who promised, on this node
 // only: they are blank, and get the configuration with the first entries.
-func (l *life) found(promised []raft.Server) error {
-	id := wire.NewClusterID()
+func (l *life) found(id wire.ClusterID, promised []raft.Server) error {
 	if !l.attach(id) {
-		return errors.New("another cluster took this node in while it was forming one")
+		return errors.New("another cluster took this node in while it was forming one, or that could not be written down")
 	}
 	configuration := raft.Configuration{Servers: append([]raft.Server{server(l.name, l.inc)}, promised...)}
 	if err := l.raft.BootstrapCluster(configuration).Error(); err != nil {

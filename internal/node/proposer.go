@@ -43,7 +43,8 @@ type proposer struct {
 	raft    *raft.Raft
 	machine machine
 	clock   *clusterClock
-	hold    func() time.Duration // how long the next batch has to wait
+	hold    func() time.Duration  // how long the next batch has to wait
+	begin   func(context.Context) // called when all that former leaders logged has been applied
 	log     logger
 	wake    chan struct{}
 
@@ -69,8 +70,9 @@ type submission struct {
 	refuse func(command.Refusal)
 }
 
-func newProposer(self uint64, r *raft.Raft, m machine, c *clusterClock, hold func() time.Duration, log logger) *proposer {
-	return &proposer{self: self, raft: r, machine: m, clock: c, hold: hold, log: log, wake: make(chan struct{}, 1)}
+func newProposer(self uint64, r *raft.Raft, m machine, c *clusterClock, hold func() time.Duration,
+	begin func(context.Context), log logger) *proposer {
+	return &proposer{self: self, raft: r, machine: m, clock: c, hold: hold, begin: begin, log: log, wake: make(chan struct{}, 1)}
 }
 
 // submit takes a part for the next batch. refuse is called if it does not get
@@ -161,6 +163,7 @@ func (p *proposer) leadOnce(ctx context.Context) {
 		p.log.Debug("waiting for what former leaders logged", "error", err)
 		return
 	}
+	p.begin(ctx)
 	p.setLeading(true)
 	defer p.setLeading(false)
 	r := round{proposer: p, timer: time.NewTimer(time.Hour)}

@@ -1,16 +1,17 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
 
 	"github.com/inelpandzic/imdgo/fsm"
-	"github.com/inelpandzic/imdgo/internal/logstore"
 	"github.com/inelpandzic/imdgo/snapshot"
 )
 
@@ -19,19 +20,27 @@ type replica struct {
 	id       raft.ServerID
 	machine  *fsm.Machine
 	clock    *clusterClock
-	log      *logstore.Ring
-	store    *snapshot.Lazy
-	term     func() uint64 // raft's
-	failed   func(error)   // called once: what the log holds cannot be applied
-	restored func()        // called when the state has been replaced
-	broken   bool          // on raft's goroutine only
+	log      logStore
+	store    snapshotStore
+	durable  bool            // the state is written to disk
+	ctx      context.Context // of the life
+	term     func() uint64   // raft's
+	failed   func(error)     // called once: what the log holds cannot be applied
+	restored func()          // called when the state has been replaced
+	broken   bool            // on raft's goroutine only
 
 	mu    sync.Mutex // held while an entry is applied, so that a cut is between two
 	at    position
 	votes bool        // this node has been given its vote, as far as has been applied here
 	open  *replicaCut // that is being sent, or nil
 	ended transfer    // the last one that was
+
+	asOf    atomic.Pointer[asOf] // what the leader had committed when it was asked, nil before
+	current atomic.Bool          // a stamp that is newer has been applied, or this node leads
 }
+
+// asOf is a leader's commit index in its term.
+type asOf struct{ term, index uint64 }
 
 // transfer is a sending of the state that is over.
 type transfer struct {
@@ -60,21 +69,51 @@ func (r *replica) Apply(log *raft.Log) any {
 		return nil
 	}
 	r.at.index, r.at.term = log.Index, log.Term
-	r.stamped(r.machine.Clock(), log.Term)
+	r.stamped(r.machine.Clock(), log.Index, log.Term)
 	return nil
 }
 
 // stamped takes note of a stamp. Before this node has its vote it is catching
 // up: stamps may be as old as the log is long, and who read by them would see
 // what expired long ago. They only say what the time is at least.
-func (r *replica) stamped(stamp int64, term uint64) {
+//
+// A node with a data directory may have been away for longer than that says
+// anything, or everybody has: see present.
+func (r *replica) stamped(stamp int64, index, term uint64) {
 	switch {
-	case !r.votes:
+	case r.durable && !r.present(index, term):
+	case !r.durable && !r.votes:
 		r.clock.restored(stamp)
 	case term == r.term():
 		r.clock.arrived(stamp)
 	default:
 		r.clock.arrivedLate(stamp)
+	}
+}
+
+// present reports whether the entry is of the present, and not one that was
+// logged before this node began: it is of the leader that was asked since, and
+// was not committed then. Once there has been one, all are.
+func (r *replica) present(index, term uint64) bool {
+	if r.current.Load() {
+		return true
+	}
+	then := r.asOf.Load()
+	if then == nil || term != then.term || term != r.term() || index <= then.index {
+		return false
+	}
+	r.current.Store(true)
+	return true
+}
+
+// timely reports whether what is applied says what the time is now.
+func (r *replica) timely() bool { return !r.durable || r.current.Load() }
+
+// learned takes note of what a leader had committed when it was asked. An
+// earlier answer in the same term is as true, and easier to get beyond.
+func (r *replica) learned(term, commit uint64) {
+	if then := r.asOf.Load(); then == nil || then.term != term {
+		r.asOf.Store(&asOf{term, commit})
 	}
 }
 
@@ -101,8 +140,37 @@ func (r *replica) configured(at position) {
 	}
 }
 
-// Snapshot implements raft.FSM. What it takes is a mark: see snapshot.Lazy.
-func (r *replica) Snapshot() (raft.FSMSnapshot, error) { return mark{}, nil }
+// Snapshot implements raft.FSM. In memory what it takes is a mark: see
+// snapshot.Lazy. On disk it is the state of this moment.
+func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
+	if !r.durable {
+		return mark{}, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, err := r.machine.Cut()
+	if err != nil {
+		return nil, err
+	}
+	// Raft's Shutdown must not meet a snapshot that is being taken.
+	return &written{c, context.AfterFunc(r.ctx, func() { c.Abort(r.ctx.Err()) })}, nil
+}
+
+// written is a snapshot that is written to disk. While it is, what it has of
+// entries that change stays in memory. Raft knows its place in the log.
+type written struct {
+	cut  *fsm.Cut
+	stop func() bool
+}
+
+// Persist implements raft.FSMSnapshot.
+func (w *written) Persist(sink raft.SnapshotSink) error { return snapshot.Persist(sink, w.cut) }
+
+// Release implements raft.FSMSnapshot.
+func (w *written) Release() {
+	w.stop()
+	w.cut.Close()
+}
 
 // mark is a snapshot that leaves no bytes.
 type mark struct{}

@@ -19,6 +19,9 @@ const (
 	seekPause = 60 * time.Millisecond
 	// promotePause is between two looks whether this replica has caught up.
 	promotePause = 25 * time.Millisecond
+	// timePause is between two questions for the time, each of which makes the
+	// leader log something.
+	timePause = 100 * time.Millisecond
 	// settledPause is between two looks at a life that has all it wants. A
 	// change of leader interrupts it.
 	settledPause = time.Second
@@ -46,6 +49,7 @@ type seeker struct {
 	holder     wire.Incarnation
 	refusing   time.Time // since when nobody listens where the promise's holder was
 	silent     time.Time // since when it has not answered
+	timed      time.Time // when a leader was last asked for the time
 }
 
 // seek returns an error when this life has no future, nil when ctx has ended.
@@ -89,8 +93,12 @@ func spread(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // settle sees that this node gets a vote once it has caught up.
 func (s *seeker) settle(ctx context.Context, leader leader) time.Duration {
+	untimed := s.untimed(ctx, leader)
 	suffrage, ok := s.suffrage()
 	if ok && suffrage == raft.Voter {
+		if untimed {
+			return promotePause
+		}
 		return settledPause
 	}
 	if !ok {
@@ -104,6 +112,24 @@ func (s *seeker) settle(ctx context.Context, leader leader) time.Duration {
 		s.node.log.Debug("not promoted yet", "reason", a.Reason)
 	}
 	return promotePause
+}
+
+// untimed reports whether this node does not know yet what the time is, because
+// it goes on with what is on its disk. It asks the leader, whose next stamp will
+// say so.
+func (s *seeker) untimed(ctx context.Context, leader leader) bool {
+	if s.replica.timely() {
+		return false
+	}
+	if leader.inc == s.inc || time.Since(s.timed) < timePause {
+		return true // a leader, until its first batch
+	}
+	s.timed = time.Now()
+	a, err := s.askAt(ctx, leader.addr, askTime)
+	if err == nil && a.Leads {
+		s.replica.learned(a.Term, a.Commit)
+	}
+	return true
 }
 
 // unattached looks for a cluster to join, or for others to form one with.

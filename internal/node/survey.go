@@ -116,7 +116,7 @@ func (l *life) isEstablished(ctx context.Context) bool {
 // status is what this node says of itself to whoever asks.
 func (l *life) status(q *question) answer {
 	a := answer{Name: l.name, Incarnation: l.inc, Cluster: l.cluster(), Members: l.node.cfg.Members,
-		Commit: l.raft.CommitIndex(), Leads: l.leads()}
+		Term: l.raft.CurrentTerm(), Commit: l.raft.CommitIndex(), Leads: l.leads(), Time: l.node.clock.now()}
 	if address, _ := l.raft.LeaderWithID(); address != "" {
 		a.Leader = string(address)
 	}

@@ -14,6 +14,8 @@ const (
 	// afterTransfer is how long the log keeps what follows a state that has
 	// been sent, so that the node that got it can go on from there.
 	afterTransfer = 3 * time.Second
+	// afterFailure is how long a disk is left alone that took no snapshot.
+	afterFailure = time.Second
 	// overrun is how many times its limit the log may take for the sake of a
 	// transfer before writes are held back, so that the transfer can end. Each
 	// batch waits up to holdMost, the longer the further the log goes on towards
@@ -34,10 +36,15 @@ func (l *life) trimLog() {
 			return
 		case <-l.logOver:
 		}
+		if l.files != nil {
+			l.trimDisk()
+			pause(l.ctx, trimPause)
+			continue
+		}
 		if l.log.Bytes() <= l.node.cfg.LogLimit {
 			continue
 		}
-		if !l.replica.store.Receiving() && !l.replica.transferring(l.log.Bytes()-overrun*l.node.cfg.LogLimit) {
+		if !l.lazy.Receiving() && !l.replica.transferring(l.log.Bytes()-overrun*l.node.cfg.LogLimit) {
 			err := l.trimNow()
 			if err == nil {
 				continue
@@ -58,6 +65,32 @@ func (l *life) trimNow() error {
 		return err
 	}
 	return l.raft.Snapshot().Error()
+}
+
+// trimDisk is trimLog for a data directory. A snapshot writes the whole state,
+// so one is taken only when as much has been logged since the last one. The log
+// goes back to the snapshot before, so that a damaged one is not the end, and
+// as far as a snapshot reaches that is being sent.
+func (l *life) trimDisk() {
+	newest := l.files.Newest()
+	enough := max(l.node.cfg.LogLimit, newest.Size)
+	if l.disk.BytesAfter(newest.Index) <= enough {
+		return
+	}
+	keep := newest.Index
+	if lowest, ok := l.files.Sending(afterTransfer); ok {
+		if l.disk.Bytes() > 2*overrun*enough {
+			l.node.log.Warn("giving up a transfer of the state", "error", errOverrun)
+			l.files.GiveUp()
+		} else {
+			keep = min(keep, lowest)
+		}
+	}
+	l.log.Pin(keep)
+	if err := l.trimNow(); err != nil {
+		l.node.log.Warn("writing a snapshot", "error", err)
+		pause(l.ctx, afterFailure)
+	}
 }
 
 // transferring reports whether the log must be left alone because the state is
