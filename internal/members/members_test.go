@@ -144,6 +144,7 @@ func TestANodeThatCannotTellWhoItIs(t *testing.T) {
 	}{
 		"no member is here":                {members: []string{"10.0.0.1", "nowhere"}, quotes: "nowhere:6701"},
 		"nor with that port":               {members: []string{"10.0.0.2"}, bind: ":7000", quotes: ":7000"},
+		"it is there twice":                {members: []string{"10.0.0.1", "10.0.0.2", "self"}, quotes: "self:6701"},
 		"a bind address that makes none":   {members: []string{"10.0.0.2"}, bind: "10.0.0.2:x", quotes: "10.0.0.2:x"},
 		"an advertised one that is no use": {members: []string{"10.0.0.2"}, advertise: "a b", quotes: "a b"},
 	} {

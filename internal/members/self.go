@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -66,6 +67,9 @@ func Places(m Machine, members []string, bind, advertise string) ([]Place, error
 func among(m Machine, members []string) ([]Place, error) {
 	var places []Place
 	local, unresolved := locals(m, members)
+	if a, b, ok := oneNode(m, local); ok {
+		return nil, fmt.Errorf("members %q and %q are the same node under two names", a, b)
+	}
 	for _, member := range local {
 		places = append(places, Place{Name: member, Listen: listenAt(m, member)})
 	}
@@ -135,6 +139,30 @@ func locals(m Machine, members []string) (local []string, unresolved error) {
 		}
 	}
 	return local, unresolved
+}
+
+// oneNode finds two members that listen at the same address: a majority of such
+// a list would not be one of nodes.
+func oneNode(m Machine, members []string) (a, b string, found bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+	defer cancel()
+	seen := make(map[netip.AddrPort]string)
+	for _, member := range members {
+		host, port, _ := net.SplitHostPort(member)
+		ips, err := m.Resolve(ctx, host)
+		if err != nil {
+			continue
+		}
+		n, _ := strconv.ParseUint(port, 10, 16)
+		for _, ip := range ips {
+			at := netip.AddrPortFrom(ip, uint16(n))
+			if other, ok := seen[at]; ok && other != member {
+				return other, member, true
+			}
+			seen[at] = member
+		}
+	}
+	return "", "", false
 }
 
 // listenAt is where a member that was found by its address listens: there, or,
