@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,37 +39,6 @@ type outbox struct {
 	next  uint64     // the next sequence
 	epoch uint64     // how many lives have ended
 	ended error      // set once: why nothing is taken any more
-}
-
-// part is a number of operations that travel, are logged and are applied
-// together.
-type part struct {
-	first   uint64
-	ops     []byte
-	ends    []int         // of every operation in ops
-	begun   time.Duration // on the node's clock: what patience counts from
-	base    int64         // begun, on the cluster's clock; set when it is first handed over
-	based   bool
-	gone    []bool // callers that gave up; allocated with the first one
-	lost    int    // of them, whose bytes are still there
-	waiting int    // callers that did not
-	marker  int    // the operation that readers share, or -1
-	sealed  bool   // takes no more
-	with    *handover
-	maybe   bool // it may be in the log, or get there
-	unseen  bool // it may have been applied in a state that was restored here
-
-	done    chan struct{} // closed when one of these is set
-	results []command.Result
-	stamp   int64
-	err     error
-}
-
-// handover is one attempt to have a leader log a part.
-type handover struct {
-	to    *route
-	at    time.Time
-	maybe bool // part.maybe as it was before: a refusal takes it back
 }
 
 func newOutbox(clock *clusterClock, timeout time.Duration) *outbox {
@@ -184,17 +152,6 @@ func (o *outbox) openPart() *part {
 	return nil
 }
 
-// patience is how long an operation may wait, in milliseconds since its part
-// was begun, rounded up: a caller would rather have been served. A caller with
-// more patience than there may be asks again when it has run out.
-func (p *part) patience(c Clock, limit time.Duration) uint64 {
-	limit = min(max(limit, 0), command.MaxPatience)
-	if len(p.ends) > 0 {
-		limit = min(limit+c.Elapsed()-p.begun, command.MaxPatience)
-	}
-	return uint64((limit + time.Millisecond - 1) / time.Millisecond)
-}
-
 // wait returns what became of operation i of p.
 func (o *outbox) wait(ctx context.Context, p *part, i int) (Outcome, error) {
 	select {
@@ -239,16 +196,6 @@ func (o *outbox) giveUp(ctx context.Context, p *part, i int) error {
 		return gaveUp(ctx, ErrUnknownOutcome)
 	}
 	return gaveUp(ctx, o.whyUnsent())
-}
-
-// forget marks an operation as wanted by nobody: if the part has not left yet,
-// it leaves without it.
-func (p *part) forget(i int) {
-	if p.gone == nil {
-		p.gone = make([]bool, partOps)
-	}
-	p.gone[i] = true
-	p.lost++
 }
 
 // drop takes a part out of the queue.
@@ -349,34 +296,4 @@ func (o *outbox) lowest() uint64 {
 		return o.next
 	}
 	return o.queue[0].first
-}
-
-// seal gives a part the form in which it travels. What nobody waits for any
-// more is left out, in a way that the others keep their sequence; a part that
-// may have been logged stays as it is.
-func (o *outbox) seal(p *part) {
-	p.sealed = true
-	if p.gone != nil && !p.maybe {
-		p.leaveOut()
-	}
-	if !p.based {
-		waited := o.clock.source.Elapsed() - p.begun
-		now, _ := o.clock.atLeast()
-		p.base = min(max(now-int64(waited), 0), math.MaxInt64/2)
-		p.based = true
-	}
-}
-
-func (p *part) leaveOut() {
-	ops, from := make([]byte, 0, len(p.ops)), 0
-	for i, end := range p.ends {
-		if p.gone[i] {
-			ops = command.AppendNothing(ops)
-		} else {
-			ops = append(ops, p.ops[from:end]...)
-		}
-		from = end
-		p.ends[i] = len(ops)
-	}
-	p.ops, p.lost = ops, 0
 }
