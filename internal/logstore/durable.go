@@ -87,7 +87,7 @@ func OpenDurable(c Durability) (*Durable, error) {
 	})
 	if err != nil {
 		err = errors.Join(fmt.Errorf("%s: %w", c.Path, err), guarded(d.store.Close))
-		_ = d.file.Close() // if bbolt has not: that would keep the lock
+		release(d.file)
 		return nil, err
 	}
 	return d, nil
@@ -110,7 +110,7 @@ func (d *Durable) open(path string) error {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("%s: another process is using it", path)
 	case err != nil:
-		_ = d.file.Close() // if bbolt has not, because it panicked
+		release(d.file)
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
