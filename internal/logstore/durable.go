@@ -39,6 +39,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // at when the file is opened: raft cannot go on without an entry.
 type Durable struct {
 	store *raftboltdb.BoltStore
+	file  *os.File // that the store has opened
 	limit int64
 	over  func()
 	// failed hears of a value that could not be written, and returns when this
@@ -85,7 +86,9 @@ func OpenDurable(c Durability) (*Durable, error) {
 		return errors.Join(d.checkValues(c.Owner), d.walk())
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", c.Path, err), d.store.Close())
+		err = errors.Join(fmt.Errorf("%s: %w", c.Path, err), guarded(d.store.Close))
+		release(d.file)
+		return nil, err
 	}
 	return d, nil
 }
@@ -93,13 +96,12 @@ func OpenDurable(c Durability) (*Durable, error) {
 // open opens the file. bbolt panics on some kinds of damage and leaves the file
 // open, and with it the lock.
 func (d *Durable) open(path string) error {
-	var opened *os.File
 	err := guarded(func() (err error) {
 		d.store, err = raftboltdb.New(raftboltdb.Options{Path: path, MsgpackUseNewTimeFormat: true, BoltOptions: &bbolt.Options{
 			Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				f, err := os.OpenFile(name, flag, mode)
-				opened = f
+				d.file = f
 				return f, err
 			}}})
 		return err
@@ -107,10 +109,8 @@ func (d *Durable) open(path string) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("%s: another process is using it", path)
-	case errors.Is(err, ErrDamaged):
-		_ = opened.Close() // it panicked: whether this succeeds is the least concern
-		return fmt.Errorf("%s: %w", path, err)
 	case err != nil:
+		release(d.file)
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
