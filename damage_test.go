@@ -1,7 +1,9 @@
 package imdgo_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,12 +114,15 @@ func TestDamagedDirectory(t *testing.T) {
 			return []byte(strings.Replace(string(b), `"format": 1`, `"format": 2`, 1))
 		}), "identity"},
 		{"identity of another node", change("identity", func(b []byte) []byte {
-			return []byte(strings.Replace(string(b), "local:6701", "other:6701", 1))
+			return resum([]byte(strings.Replace(string(b), "local:6701", "other:6701", 1)))
 		}), "other:6701"},
+		{"identity without its cluster", change("identity", func(b []byte) []byte {
+			return []byte(strings.Replace(string(b), `"cluster"`, `"clustes"`, 1))
+		}), "identity"},
 		{"identity of another life", change("identity", func(b []byte) []byte {
 			from := strings.Index(string(b), `"incarnation": "`) + 16
 			copy(b[from:], "0123456789abcdef")
-			return b
+			return resum(b)
 		}), "raft.db"},
 		{"raft.db is garbage", change("raft.db", garbage), "raft.db"},
 		{"raft.db begins with garbage", change("raft.db", func(b []byte) []byte { return append(garbage(nil)[:4096], b[4096:]...) }), "raft.db"},
@@ -263,4 +268,19 @@ func TestTheRestBeginsAnew(t *testing.T) {
 			}
 		}
 	})
+}
+
+// resum gives an identity that was changed on purpose the checksum that it
+// would have been written with.
+func resum(b []byte) []byte {
+	var id struct {
+		Format                               int
+		Name, Incarnation, Cluster, Checksum string
+	}
+	if err := json.Unmarshal(b, &id); err != nil {
+		panic(err)
+	}
+	text := fmt.Sprintf("%d %q %q %q", id.Format, id.Name, id.Incarnation, id.Cluster)
+	sum := fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(text)))
+	return []byte(strings.Replace(string(b), id.Checksum, sum, 1))
 }

@@ -60,6 +60,7 @@ type answer struct {
 	Time        int64    // of the cluster, as it sees it; 0: it does not know
 	Round       uint64   // of its latest attempt to form a cluster
 	Forming     bool     // that attempt is under way
+	Leaving     bool     // it is about to leave its cluster
 	Able        bool     // it reaches a majority of its Members that belong to no cluster
 
 	Granted bool

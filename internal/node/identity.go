@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 
@@ -20,6 +21,14 @@ type identity struct {
 	Name        string `json:"name"`
 	Incarnation string `json:"incarnation"`
 	Cluster     string `json:"cluster,omitempty"` // empty: none yet, or no more
+	Checksum    string `json:"checksum"`          // of all the above
+}
+
+// sum is the checksum of the rest. A cluster that a damaged byte has hidden would
+// have the directory taken for one of no cluster, and emptied.
+func (id identity) sum() string {
+	text := fmt.Sprintf("%d %q %q %q", id.Format, id.Name, id.Incarnation, id.Cluster)
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(text)))
 }
 
 func identityOf(name string, inc wire.Incarnation, cluster wire.ClusterID) identity {
@@ -61,12 +70,16 @@ func readIdentity(path string) (identity, error) {
 	if _, _, err := id.who(); err != nil {
 		return id, fmt.Errorf("%s: damaged: %w", path, err)
 	}
+	if id.Checksum != id.sum() {
+		return id, fmt.Errorf("%s: damaged: checksum %q where %q is right", path, id.Checksum, id.sum())
+	}
 	return id, nil
 }
 
 // write puts a file in the place of the one there is. After a crash at any
 // moment it is the one or the other, and when write has returned the new one.
 func (id identity) write(path string) error {
+	id.Checksum = id.sum()
 	b, err := json.MarshalIndent(id, "", "\t")
 	if err != nil {
 		return err

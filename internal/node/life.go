@@ -47,6 +47,7 @@ type life struct {
 	replica    *replica
 	proposer   *proposer
 	forwarding forwarders
+	leaving    atomic.Bool   // it has asked, or is about to ask, to be let go
 	changed    chan struct{} // the seeker, when the leader has changed
 
 	mu        sync.Mutex // guards the promise and the attempt

@@ -27,10 +27,21 @@ func (m *mutableLog) Log(level hclog.Level, msg string, args ...any) {
 	if m.muted.Load() {
 		return
 	}
-	if level == hclog.Warn || level == hclog.Error {
+	if (level == hclog.Warn || level == hclog.Error) && !isAboutStoring(msg) {
 		level = hclog.Info
 	}
 	m.Logger.Log(level, msg, args...)
+}
+
+// isAboutStoring tells raft's complaints about a disk, which nothing mends but
+// the user.
+func isAboutStoring(msg string) bool {
+	switch msg {
+	case "failed to commit logs", "failed to append to logs", "failed to clear log suffix", "failed to compact logs",
+		"failed to persist vote", "failed to take snapshot":
+		return true
+	}
+	return false
 }
 
 // Trace implements hclog.Logger.

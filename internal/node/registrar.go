@@ -15,7 +15,10 @@ import (
 // configurationTimeout bounds one change of raft's configuration.
 const configurationTimeout = 2 * time.Second
 
-var errNotLeader = errors.New("this node does not lead")
+var (
+	errNotLeader  = errors.New("this node does not lead")
+	errNotLeaving = errors.New("that node does not say that it is leaving")
+)
 
 // letIn adds whoever asks as a non-voter, and takes out what it was in earlier
 // lives: those can never come back. It gets a vote when it has caught up and
@@ -32,7 +35,7 @@ func (l *life) letIn(q *question) error {
 		return fmt.Errorf("%q is the address of the leader", q.Name)
 	}
 	defer l.node.takeTurn()()
-	if err := l.isThere(q); err != nil {
+	if _, err := l.isThere(q); err != nil {
 		return err
 	}
 	joiner := server(q.Name, q.Incarnation)
@@ -54,17 +57,14 @@ func (l *life) letIn(q *question) error {
 // isThere makes sure that whoever asks is who answers at that address now. The
 // question may have waited for its turn while its node was restarted, and its
 // successor has joined meanwhile; or somebody else asks in its name.
-func (l *life) isThere(q *question) error {
+func (l *life) isThere(q *question) (answer, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, dialTimeout)
 	defer cancel()
 	a, err := l.askAt(ctx, q.Name, askStatus)
-	if err != nil {
-		return err
+	if err == nil && a.Incarnation != q.Incarnation {
+		err = fmt.Errorf("%s is incarnation %s now, not %s", q.Name, a.Incarnation, q.Incarnation)
 	}
-	if a.Incarnation != q.Incarnation {
-		return fmt.Errorf("%s is incarnation %s now, not %s", q.Name, a.Incarnation, q.Incarnation)
-	}
-	return nil
+	return a, err
 }
 
 // takeTurn lets one change of the configuration be made at a time; what it
@@ -96,7 +96,7 @@ func (l *life) promote(q *question) error {
 		return errNotLeader
 	}
 	defer l.node.takeTurn()()
-	if err := l.isThere(q); err != nil {
+	if _, err := l.isThere(q); err != nil {
 		return err
 	}
 	who := server(q.Name, q.Incarnation)
@@ -117,6 +117,9 @@ func (l *life) letGo(q *question) error {
 		return errNotLeader
 	}
 	defer l.node.takeTurn()()
+	if a, err := l.isThere(q); err != nil || !a.Leaving {
+		return errors.Join(err, errNotLeaving)
+	}
 	who := server(q.Name, q.Incarnation)
 	if present, _ := l.livesOf(who); !present {
 		return nil
@@ -131,6 +134,7 @@ func (l *life) letGo(q *question) error {
 // depart takes this life out of the cluster: it hands leadership over if it
 // has it, and asks the leader to let it go.
 func (l *life) depart(ctx context.Context) error {
+	l.leaving.Store(true)
 	if l.cluster() == 0 {
 		return nil
 	}
