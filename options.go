@@ -166,10 +166,14 @@ func WithAdvertiseAddr(addr string) Option {
 // same again, or twice what WithLogLimit says, for the log.
 //
 // A directory belongs to one node: another address, or a second process, is an
-// error of New. So is damage that would make the node forget what it has voted
-// for or acknowledged, and the error names the file; remove the directory then,
-// and the node joins the others anew. With a data directory Close keeps the
-// node a member, and [Cache.Leave] ends that and empties the directory.
+// error of New. So is most damage, and the error names the file; remove the
+// directory then, and the node joins the others anew. Entries, votes, snapshots
+// and the identity have checksums, the pages of the log's file (bbolt's) have
+// none: damage there can hide the log's end, or end the process when the list
+// of free pages is hit. Crashes and full disks are no damage.
+//
+// With a data directory Close keeps the node a member, and [Cache.Leave] ends
+// that and empties the directory.
 func WithDataDir(dir string) Option {
 	return option(func(s *settings) error {
 		if dir == "" {
