@@ -158,10 +158,10 @@ func (c *Cache) Leave(ctx context.Context) error {
 }
 
 // Close ends the cache. A leader hands over first, and without a data directory
-// the node takes itself out of the cluster, if that takes no longer than a second. Writes that are
-// under way may come back with ErrUnknownOutcome; afterwards Get misses and
-// everything else is ErrClosed. It waits for every goroutine that the cache has
-// started; for a load of GetOrLoad that takes no notice of its context's end no
+// the node takes itself out of the cluster, if that takes no longer than a
+// second. Writes that are under way may come back with ErrUnknownOutcome;
+// afterwards Get misses and everything else is ErrClosed. It waits for every
+// goroutine that the cache has started; for a load of GetOrLoad that takes no notice of its context's end no
 // longer than five seconds. Calling it again does nothing.
 func (c *Cache) Close() error {
 	c.closed.Store(true)

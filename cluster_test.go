@@ -506,13 +506,17 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	}
 	leader := c.Leader().Name
 	c.Isolate(leader)
+	const size = 10_000 // more than anything else that the log could get meanwhile
+	before := c.Node(leader).Cache.Stats().LogBytes
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
-		if err := c.Node(leader).Cache.Set("a", 2); !errors.Is(err, imdgo.ErrUnknownOutcome) {
+		if err := c.Node(leader).Cache.Set("a", make([]byte, size)); !errors.Is(err, imdgo.ErrUnknownOutcome) {
 			t.Errorf("a write that Close ended: %v", err)
 		}
 	})
-	time.Sleep(20 * time.Millisecond) // the write is under way
+	eventually(t, "the write is under way", func() bool {
+		return c.Node(leader).Cache.Stats().LogBytes >= before+size
+	})
 	for _, n := range c.Nodes() {
 		c.Stop(n.Name)
 	}

@@ -45,7 +45,9 @@
 // wrong wall clock nor a change of leader moves one. An expired entry is never
 // returned: on a node other than the leader at most 50 ms after its deadline
 // plus the time that the leader's newest entry was on its way. It leaves the
-// memory of all nodes within a second.
+// memory of all nodes within a second. A node that is joining, or coming back
+// from its disk, does not know the time yet: until it does, entries with a TTL
+// that it did not write itself are not found there. [Cache.Ready] waits for that.
 //
 // # Memory
 //

@@ -12,9 +12,9 @@ import (
 	"github.com/inelpandzic/imdgo/internal/command"
 )
 
-// refusalTimeout bounds the writing of a refusal: an origin that reads none
-// is not worth waiting for.
-const refusalTimeout = time.Second
+// refusalTimeout bounds the writing of a refusal, a dozen bytes, for which the
+// leader's proposer waits: an origin that reads none is not worth more.
+const refusalTimeout = 100 * time.Millisecond
 
 // Submit takes a part for the log. It may block for as long as there is no
 // room, which holds back the origin, and only it. refuse may be called at any
