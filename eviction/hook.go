@@ -1,0 +1,42 @@
+package eviction
+
+import "sync/atomic"
+
+// most is the number of reads at which a mark stays: two bits, as in the paper
+// of [S3FIFO]. More would take longer to forget.
+const most = 3
+
+// place is where an entry stands.
+type place uint8
+
+const (
+	nowhere   place = iota
+	probation       // the queue of the new, where a policy has one
+	protected       // the queue of those that have been read, or the only one
+	condemned       // named as a victim, and not gone yet
+)
+
+// Hook is what a policy keeps in an entry, 32 bytes. The zero value is that of
+// an entry in no policy; an entry is in one at a time. All but the mark is
+// guarded by the lock of the policy's caller.
+type Hook[E any] struct {
+	prev, next E      // in the queue: prev is the younger one
+	stamp      uint64 // the clock when it came or was last reprieved
+	mark       atomic.Uint32
+	at         place
+	from       place // which queue it stood in when it was named
+}
+
+// Touch marks the entry as read, or overwritten. It may be called at any time
+// and by many at once, without the lock. It loses marks: two that touch at the
+// same time may count as one, and so may one that meets the policy's judgement.
+// Once the mark is at its limit nothing is written, so the cache line of an
+// entry that many cores read stays shared between them.
+func (h *Hook[E]) Touch() {
+	if m := h.mark.Load(); m < most {
+		h.mark.Store(m + 1)
+	}
+}
+
+// Touched returns how many touches the policy has not yet judged, at most 3.
+func (h *Hook[E]) Touched() int { return int(h.mark.Load()) }
