@@ -67,8 +67,15 @@ func New(opts ...Option) (*Cache, error) {
 
 // place finds out who the node is, and opens its port.
 func place(s *settings) (node.Config, error) {
-	cfg := node.Config{Members: s.members, Clock: s.clock, Timeout: s.timeout, LogLimit: s.logLimit, DataDir: s.dataDir, Logger: s.logger,
-		Network: wire.Network(wire.TCP{})}
+	plan, err := s.memory.plan(s.dataDir != "")
+	if err != nil {
+		return node.Config{}, err
+	}
+	if why := plan.warn(); why != "" {
+		s.logger.Warn("the memory budget may not hold", "budget", plan.Total(), "decoded", plan.decoded, "reason", why)
+	}
+	cfg := node.Config{Members: s.members, Clock: s.clock, Timeout: s.timeout, LogLimit: plan.logLimit, Budget: plan.Budget,
+		DataDir: s.dataDir, Logger: s.logger, Network: wire.Network(wire.TCP{})}
 	var machine members.Machine = members.System{}
 	if s.network != nil {
 		cfg.Network, machine = s.network, nowhere{}

@@ -28,11 +28,11 @@ var (
 	// closed. It may be applied, once, or never.
 	ErrUnknownOutcome = node.ErrUnknownOutcome
 	// ErrTooLarge is returned when a key, a value or all of one operation is
-	// larger than allowed. Nothing was sent.
+	// larger than allowed, or than the memory budget or the map's limits could
+	// ever hold. Nothing was written.
 	ErrTooLarge = errors.New("imdgo: too large")
 	// ErrFull is returned when there is no room in the memory budget and
-	// nothing may be evicted to make some. The present release has no budget
-	// and never returns it.
+	// what takes it may not be evicted. Nothing was written.
 	ErrFull = errors.New("imdgo: full")
 	// ErrStale is returned when this replica is older than a read allows. The
 	// present release has no such reads and never returns it.

@@ -53,6 +53,7 @@ var floors = map[string]int{
 	"snapshot":          0,
 	"internal/command":  0,
 	"internal/logstore": 0,
+	"internal/memory":   0,
 	"internal/members":  0,
 	"internal/value":    0,
 	"internal/wire":     0,

@@ -3,6 +3,7 @@ package imdgo
 import (
 	"time"
 
+	"github.com/inelpandzic/imdgo/fsm"
 	"github.com/inelpandzic/imdgo/internal/command"
 )
 
@@ -91,18 +92,67 @@ func (m MaxStaleness) refuse() error {
 func (m MaxStaleness) applyRead(*readSettings) error { return m.refuse() }
 func (m MaxStaleness) applyMap(*mapSettings) error   { return m.refuse() }
 
-// MaxEntries will bound the entries of a map. This release does not: OpenMap
-// refuses it.
+// MaxEntries bounds how many entries a map holds: an option of a map, at least 1.
+// What is beyond is evicted from that map. Of several declarations the latest
+// wins; when it is below what the map holds, the map comes down to it a few
+// thousand entries at a time.
 type MaxEntries int
 
-func (m MaxEntries) applyMap(*mapSettings) error {
-	return invalid("MaxEntries(%d): limits of maps are not supported yet", int(m))
+func (m MaxEntries) applyMap(s *mapSettings) error {
+	if m < 1 {
+		return invalid("MaxEntries(%d): it is at least 1", int(m))
+	}
+	s.declare = append(s.declare, command.Option{Field: command.FieldEntries, Value: uint64(m)})
+	return nil
 }
 
-// MaxBytes will bound the bytes of a map. This release does not: OpenMap
-// refuses it.
+// MaxBytes bounds what a map's entries take, in bytes as the memory budget counts
+// them: keys and values and about 150 bytes for each entry. It works as
+// [MaxEntries] does, beside it and beside the budget of the cache.
 type MaxBytes int64
 
-func (m MaxBytes) applyMap(*mapSettings) error {
-	return invalid("MaxBytes(%d): limits of maps are not supported yet", int64(m))
+func (m MaxBytes) applyMap(s *mapSettings) error {
+	if least := fsm.Cost(0, 0); int64(m) < least {
+		return invalid("MaxBytes(%d): one entry takes at least %d bytes", int64(m), least)
+	}
+	s.declare = append(s.declare, command.Option{Field: command.FieldBytes, Value: uint64(m)})
+	return nil
+}
+
+// EvictionPolicy says which entries of a map should go first when there is no
+// room: an option of a map, of which the latest declaration wins. Another policy
+// for a map that is in use begins with the entries in the order in which they
+// came, and stops the writes while it takes them in, some tenths of a second for a
+// million.
+//
+// Whatever the policy, it is the leader's that decides, by the reads on all nodes
+// as far as they have reached it, and expired entries go before all others. Of
+// several maps the one gives way whose next entry has waited longest.
+type EvictionPolicy uint8
+
+// The policies.
+const (
+	// S3FIFO, the default, is made for caches: what is read once passes through
+	// a small queue, and what is read again stays. (Yang, Zhang, Qiu, Yue,
+	// Rashmi: FIFO queues are all you need for cache eviction. SOSP 2023.)
+	S3FIFO = EvictionPolicy(command.S3FIFO)
+	// LRU evicts what has not been read or written for longest, nearly: an
+	// entry that was read since it was last looked at gets a second chance. It
+	// takes about 100 bytes more per entry than what is accounted for.
+	LRU = EvictionPolicy(command.LRU)
+	// TwoQueue keeps what was used once apart from what was used again, and
+	// remembers for a while what it has evicted. (Johnson, Shasha: 2Q. VLDB
+	// 1994.) It takes as much memory as LRU.
+	TwoQueue = EvictionPolicy(command.TwoQueue)
+	// NoEviction keeps every entry until it is deleted or expires. A write that
+	// finds no room is ErrFull.
+	NoEviction = EvictionPolicy(command.NoEviction)
+)
+
+func (p EvictionPolicy) applyMap(s *mapSettings) error {
+	if !command.Policy(p).Valid() {
+		return invalid("EvictionPolicy(%d): there is none of this number", uint8(p))
+	}
+	s.declare = append(s.declare, command.Option{Field: command.FieldPolicy, Value: uint64(p)})
+	return nil
 }

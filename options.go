@@ -21,7 +21,8 @@ const (
 	DefaultTimeout = 10 * time.Second
 	// DefaultMaxValueSize is the largest encoded value, in bytes.
 	DefaultMaxValueSize = 1 << 20
-	// DefaultLogLimit is how many bytes Raft's log may take.
+	// DefaultLogLimit is how many bytes Raft's log may take, where the memory
+	// budget leaves it as much.
 	DefaultLogLimit = 64 << 20
 	// MaxKeySize is the largest key, in bytes. It cannot be changed.
 	MaxKeySize = 64 << 10
@@ -80,16 +81,16 @@ type settings struct {
 	defaultTTL time.Duration
 	timeout    time.Duration
 	maxValue   int
-	logLimit   int64
 	dataDir    string
 	logLevel   hclog.Level
 	logger     hclog.Logger
 	network    Network
 	clock      Clock
+	memory     budgetSettings
 }
 
 func settle(opts []Option) (*settings, error) {
-	s := &settings{timeout: DefaultTimeout, maxValue: DefaultMaxValueSize, logLimit: DefaultLogLimit, logLevel: hclog.Warn, clock: node.SystemClock{}}
+	s := &settings{timeout: DefaultTimeout, maxValue: DefaultMaxValueSize, memory: budgetSettings{decoded: -1}, logLevel: hclog.Warn, clock: node.SystemClock{}}
 	for _, o := range opts {
 		if o == nil {
 			return nil, invalid("a nil Option")
@@ -184,18 +185,6 @@ func WithDataDir(dir string) Option {
 	})
 }
 
-// WithMemoryPercent will bound the cache by a share of the application's
-// memory. This release does not: New refuses it.
-func WithMemoryPercent(percent float64) Option {
-	return refused("WithMemoryPercent(%v): memory budgets are not supported yet", percent)
-}
-
-// WithMemoryLimit will bound the cache by bytes. This release does not: New
-// refuses it.
-func WithMemoryLimit(bytes int64) Option {
-	return refused("WithMemoryLimit(%d): memory budgets are not supported yet", bytes)
-}
-
 // WithTLS will encrypt the connections between nodes, and let in only who has a
 // certificate. This release does not: New refuses it.
 func WithTLS(c *tls.Config) Option {
@@ -244,17 +233,21 @@ func WithMaxValueSize(bytes int) Option {
 }
 
 // WithLogLimit sets how many bytes of memory Raft's log may take on this node:
-// 64 MiB unless named, at least 1 MiB. The log is trimmed to half of it when it
-// is full. A node that falls further behind than that is sent the whole state;
-// while that is under way the log may grow to twice the limit. With a data
-// directory the log is on disk, and the limit is after how many bytes at the
-// least a snapshot is written.
+// 64 MiB or a 24th of the memory budget unless named, whichever is less, and at
+// least 1 MiB if named. The log is trimmed to half of it when it is full. A node
+// that falls further behind than that is sent the whole state; while that is
+// under way the log, with what the transfer keeps, may grow to an eighth of the
+// memory budget, or to three times what is named here, which is then what the
+// budget sets aside for it. From two thirds of that on writes are slowed down, by up to
+// 0.1 s for each batch, and at all of it the transfer is given up. With a data
+// directory the log is on disk, and the limit is after how many bytes at the least
+// a snapshot is written.
 func WithLogLimit(bytes int64) Option {
 	return option(func(s *settings) error {
 		if bytes < leastLogLimit {
 			return invalid("log limit %d: it is at least %d bytes", bytes, leastLogLimit)
 		}
-		s.logLimit = bytes
+		s.memory.logLimit = bytes
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"strings"
@@ -91,7 +92,7 @@ const elsewhere = "203.0.113.77"
 // nothing is left behind.
 func TestNewRefuses(t *testing.T) {
 	bind := anyPort(t, "127.0.0.1")
-	withBind := func(o imdgo.Option) []imdgo.Option { return []imdgo.Option{imdgo.WithBindAddr(bind), o} }
+	withBind := func(o ...imdgo.Option) []imdgo.Option { return append(o, imdgo.WithBindAddr(bind)) }
 	member := func(addr string) []imdgo.Option {
 		return []imdgo.Option{imdgo.WithBindAddr(bind), imdgo.WithMembers("127.0.0.1:1", addr)}
 	}
@@ -100,7 +101,7 @@ func TestNewRefuses(t *testing.T) {
 		opts  []imdgo.Option
 		quote string
 	}{
-		{"nil option", withBind(nil), "nil Option"},
+		{"nil option", withBind(imdgo.Option(nil)), "nil Option"},
 		{"nil config", withBind((*imdgo.Config)(nil)), "nil *Config"},
 		{"nil logger", withBind(imdgo.WithLogger(nil)), "nil *slog.Logger"},
 		{"nil network", withBind(imdgo.WithNetwork(nil)), "nil Network"},
@@ -142,8 +143,17 @@ func TestNewRefuses(t *testing.T) {
 		{"log level", withBind(&imdgo.Config{LogLevel: "loud"}), `"loud"`},
 
 		{"data directory", withBind(imdgo.WithDataDir("")), `data directory ""`},
-		{"memory percentage", withBind(imdgo.WithMemoryPercent(12.5)), "12.5"},
-		{"memory limit", withBind(imdgo.WithMemoryLimit(123456)), "123456"},
+		{"no memory", withBind(imdgo.WithMemoryPercent(0)), "0 %"},
+		{"memory beyond all", withBind(imdgo.WithMemoryPercent(250)), "250 %"},
+		{"negative memory", withBind(imdgo.WithMemoryPercent(-2.5)), "-2.5 %"},
+		{"no number", withBind(imdgo.WithMemoryPercent(math.NaN())), "NaN"},
+		{"infinite memory", withBind(imdgo.WithMemoryPercent(math.Inf(1))), "+Inf"},
+		{"a percentage of too little", withBind(imdgo.WithMemoryPercent(1e-6)), "1e-06 %"},
+		{"negative bytes", withBind(imdgo.WithMemoryLimit(-4096)), "-4096"},
+		{"too few bytes", withBind(imdgo.WithMemoryLimit(123456)), "123456"},
+		{"both kinds", withBind(imdgo.WithMemoryLimit(1<<30), imdgo.WithMemoryPercent(30)), "WithMemoryPercent(30) and WithMemoryLimit(1073741824)"},
+		{"a log beyond the budget", withBind(imdgo.WithMemoryLimit(8<<20), imdgo.WithLogLimit(4<<20)), "4194304"},
+		{"negative room for decoded values", withBind(imdgo.WithDecodedLimit(-5)), "-5"},
 		{"TLS", withBind(imdgo.WithTLS(&tls.Config{MinVersion: tls.VersionTLS13})), "TLS"},
 		{"TLS, nil", withBind(imdgo.WithTLS(nil)), "TLS"},
 	}
@@ -226,8 +236,11 @@ func TestOpenMapRefuses(t *testing.T) {
 	}{
 		{"nil option", open(nil), "nil MapOption"},
 		{"negative TTL", open(imdgo.TTL(-time.Second)), "-1s"},
-		{"most entries", open(imdgo.MaxEntries(17)), "17"},
-		{"most bytes", open(imdgo.MaxBytes(4711)), "4711"},
+		{"no entries", open(imdgo.MaxEntries(0)), "MaxEntries(0)"},
+		{"negative entries", open(imdgo.MaxEntries(-17)), "-17"},
+		{"too few bytes", open(imdgo.MaxBytes(47)), "47"},
+		{"negative bytes", open(imdgo.MaxBytes(-4711)), "-4711"},
+		{"unknown policy", open(imdgo.EvictionPolicy(9)), "EvictionPolicy(9)"},
 		{"staleness", open(imdgo.MaxStaleness(3 * time.Second)), "3s"},
 		{"no consistency", open(imdgo.Consistency(0)), "0"},
 		{"unknown consistency", open(imdgo.Consistency(9)), "9"},

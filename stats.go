@@ -1,7 +1,5 @@
 package imdgo
 
-import "math"
-
 // Role is what a node is in its cluster.
 type Role uint8
 
@@ -51,16 +49,20 @@ type Stats struct {
 	// Entries is what is resident over all maps, expired entries included
 	// until they leave memory.
 	Entries int
-	// AccountedBytes is the size of the keys and values that are resident.
+	// AccountedBytes is what the entries take with all that belongs to them, and
+	// what Raft's log takes where it is in memory.
 	AccountedBytes int64
-	// BudgetBytes is what AccountedBytes may reach: math.MaxInt64, as there is
-	// no budget in this release.
+	// BudgetBytes is what AccountedBytes may reach: what the smallest budget of
+	// all nodes leaves for entries, and this node's share for the log.
 	BudgetBytes int64
+	// BudgetOf is the NodeID of the node with the smallest budget, empty while
+	// none is known.
+	BudgetOf string
 	// LogBytes is the size of Raft's log on this node.
 	LogBytes    int64
 	Hits        uint64 // reads of this replica that found an entry
 	Misses      uint64 // and those that did not
-	Evictions   uint64 // entries that left to make room: none in this release
+	Evictions   uint64 // entries that left to make room
 	Expirations uint64 // entries that left because their deadline had passed
 }
 
@@ -73,11 +75,13 @@ func (c *Cache) Stats() Stats {
 		Term:           n.Term,
 		AppliedIndex:   n.AppliedIndex,
 		Entries:        n.Entries,
-		AccountedBytes: n.Bytes,
-		BudgetBytes:    math.MaxInt64,
+		AccountedBytes: n.Accounted,
+		BudgetBytes:    n.Budget,
+		BudgetOf:       n.BudgetOf,
 		LogBytes:       n.LogBytes,
 		Hits:           c.hits.total(),
 		Misses:         c.misses.total(),
+		Evictions:      n.Evictions,
 		Expirations:    n.Expirations,
 	}
 	switch {

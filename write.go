@@ -164,9 +164,14 @@ func (m *Map[K, V]) perform(ctx context.Context, size int, encode node.Encode) (
 	if err != nil {
 		return command.Result{}, err
 	}
-	if outcome.Code == command.Mismatch {
+	switch outcome.Code {
+	case command.Mismatch:
 		known, _ := m.table.Kind()
 		return command.Result{}, mismatch(known, m.target.Type)
+	case command.NoRoom:
+		return command.Result{}, fmt.Errorf("%w: what takes the room may not be evicted", ErrFull)
+	case command.TooLarge:
+		return command.Result{}, fmt.Errorf("%w: the memory budget or the map's limits cannot hold an operation of %d bytes", ErrTooLarge, size)
 	}
 	return outcome.Result, nil
 }

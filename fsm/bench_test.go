@@ -17,11 +17,11 @@ func benchKey(i int) string { return fmt.Sprintf("%016d", i) }
 func filled(b *testing.B, n int, ttl int64) *Machine {
 	b.Helper()
 	m := New(nil)
-	c := newContents(sessions.Type, declaredTTL{})
+	c := newContents(m.ledger, sessions.Type, declaredTTL{}, noLimits)
 	m.table([]byte(sessions.Name)).contents.Store(c)
 	for i := range n {
 		m.version++
-		c.put([]byte(benchKey(i)), benchValue, m.version, ttl)
+		c.put(nil, []byte(benchKey(i)), benchValue, m.version, ttl)
 	}
 	return m
 }
@@ -110,7 +110,7 @@ func BenchmarkExpire(b *testing.B) {
 			if !ok {
 				break
 			}
-			if err := m.Apply(index, command.AppendBatch(nil, 2*second, 0, &threshold, 0)); err != nil {
+			if err := m.Apply(index, command.AppendBatch(nil, 2*second, 0, &command.Decisions{Expire: threshold, Expires: true}, 0)); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -21,7 +21,7 @@ type Cut struct {
 	index   uint64
 	size    int64
 	head    []byte
-	origins [][]byte // their records
+	others  [][]byte // records of budgets and origins
 	tables  []*cutTable
 
 	// Guarded by the machine's mutex.
@@ -50,24 +50,29 @@ func (m *Machine) Cut() (*Cut, error) {
 	}
 	clock := m.clock.Load()
 	c := &Cut{machine: m, index: m.index.Load(), old: make(map[*Entry]*Value),
-		head: appendHead(nil, m.index.Load(), clock, m.wall, m.version)}
+		head: appendHead(nil, m.index.Load(), clock, m.wall, m.version, m.limit)}
 	payload := snapshot.RecordSize(len(c.head))
+	for member, bytes := range m.budgets {
+		r := appendBudget(nil, member, bytes)
+		c.others = append(c.others, r)
+		payload += snapshot.RecordSize(len(r))
+	}
 	for name, t := range m.tables {
 		contents := t.contents.Load()
 		if contents == nil {
 			continue
 		}
 		ct := &cutTable{cut: c, contents: contents, end: contents.sequence.next,
-			record: appendMap(nil, contents.kind, contents.ttl, name)}
+			record: appendMap(nil, contents, name)}
 		contents.cut = ct
 		c.tables = append(c.tables, ct)
-		payload += snapshot.RecordSize(len(ct.record)) + contents.bytes.Load() +
+		payload += snapshot.RecordSize(len(ct.record)) + contents.bytes +
 			contents.entries.Load()*snapshot.RecordSize(entryRecord)
 	}
 	for id, o := range m.origins {
 		if !o.forgotten(clock) {
 			r := appendOrigin(nil, id, o, clock)
-			c.origins = append(c.origins, r)
+			c.others = append(c.others, r)
 			payload += snapshot.RecordSize(len(r))
 		}
 	}
@@ -134,8 +139,8 @@ func (c *Cut) WriteTo(to io.Writer) (int64, error) {
 	for i := 0; i < len(c.tables) && err == nil; i++ {
 		err = c.tables[i].write(w)
 	}
-	for i := 0; i < len(c.origins) && err == nil; i++ {
-		err = w.Record(c.origins[i])
+	for i := 0; i < len(c.others) && err == nil; i++ {
+		err = w.Record(c.others[i])
 	}
 	if err == nil {
 		err = w.Close()

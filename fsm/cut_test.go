@@ -198,8 +198,8 @@ func TestWhatACutHolds(t *testing.T) {
 }
 
 func TestRecordsThatMakeNoSense(t *testing.T) {
-	head := appendHead(nil, 1, 2, 3, 4)
-	table := appendMap(nil, 1, declaredTTL{}, "m")
+	head := appendHead(nil, 1, 2, 3, 4, 5)
+	table := appendMap(nil, &contents{kind: 1, limits: noLimits}, "m")
 	entry := appendEntryHead(nil, &Entry{key: "k"}, newValue(4, 0, nil))
 	from := appendOrigin(nil, 1, &origin{low: 1, horizon: 9, rows: []row{{1, 9, command.Result{Code: 1}}}}, 0)
 	for name, records := range map[string][][]byte{
@@ -214,6 +214,12 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 		"a map twice":                 {head, table, table},
 		"a map with half a head":      {head, table[:5]},
 		"an origin twice":             {head, from, from},
+		"a budget twice":              {head, appendBudget(nil, "n", 5), appendBudget(nil, "n", 5)},
+		"a budget of nothing":         {head, appendBudget(nil, "n", 0)},
+		"a budget of nobody":          {head, appendBudget(nil, "", 5)},
+		"a limit of nothing":          {appendHead(nil, 1, 2, 3, 4, 0)},
+		"a map of no entries":         {head, appendMap(nil, &contents{limits: limits{bytes: 1}}, "m")},
+		"a policy nobody knows":       {head, appendMap(nil, &contents{limits: limits{1, 1, 99}}, "m")},
 		"an origin with half a row":   {head, from[:len(from)-1]},
 		"a version that is not yet":   {head, table, appendEntryHead(nil, &Entry{key: "k"}, newValue(5, 0, nil))},
 		"a deadline before all times": {head, table, appendEntryHead(nil, &Entry{key: "k"}, newValue(4, -1, nil))},
@@ -232,11 +238,11 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 }
 
 func FuzzBuilder(f *testing.F) {
-	f.Add(appendMap(nil, 1, declaredTTL{}, "m"), appendEntryHead(nil, &Entry{key: "k"}, newValue(4, 0, nil)))
+	f.Add(appendMap(nil, &contents{kind: 1, limits: noLimits}, "m"), appendEntryHead(nil, &Entry{key: "k"}, newValue(4, 0, nil)))
 	f.Add(appendOrigin(nil, 1, &origin{low: 1, horizon: 9, rows: []row{{1, 9, command.Result{Code: 1}}}}, 0), []byte{recordMap})
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		build := NewBuilder()
-		if err := errors.Join(build.Record(appendHead(nil, 1, 2, 3, 4)), build.Record(a), build.Record(b)); err != nil {
+		if err := errors.Join(build.Record(appendHead(nil, 1, 2, 3, 4, 5)), build.Record(a), build.Record(b)); err != nil {
 			return
 		}
 		m := newReplica(t)

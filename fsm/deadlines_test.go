@@ -33,9 +33,9 @@ func drain(r *replica, now int64) (rounds []int) {
 		if !ok {
 			return rounds
 		}
-		before, _ := r.Size()
+		before := r.Account().Entries
 		r.apply(now, &threshold)
-		after, _ := r.Size()
+		after := r.Account().Entries
 		if before == after {
 			r.t.Fatalf("%+v removed nothing", threshold)
 		}
@@ -62,11 +62,11 @@ func TestDueDrainsInFewRoundsOfAboutMost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newReplica(t)
 			fill(r, c.entries, c.ttl)
-			if n, _ := r.Size(); n != c.entries {
+			if n := r.Account().Entries; n != c.entries {
 				t.Fatalf("%d entries", n)
 			}
 			rounds := drain(r, 5000*second)
-			if n, _ := r.Size(); n != 0 || r.Expirations() != uint64(c.entries) {
+			if n := r.Account().Entries; n != 0 || r.Expirations() != uint64(c.entries) {
 				t.Errorf("%d entries are left, %d expired", n, r.Expirations())
 			}
 			if len(rounds) > c.rounds {
@@ -94,7 +94,7 @@ func TestDueIsExactForFew(t *testing.T) {
 				t.Fatal("nothing is due")
 			}
 			r.apply(second, &threshold)
-			if left, _ := r.Size(); left != n-min(n, max(most, 1)) {
+			if left := r.Account().Entries; left != n-min(n, max(most, 1)) {
 				t.Errorf("at most %d of %d: %d are left", most, n, left)
 			}
 		}
@@ -147,7 +147,7 @@ func TestDueLooksAtEveryMap(t *testing.T) {
 	if n := r.Table("map4").Len(); n != 0 {
 		t.Error("not the earliest one")
 	}
-	if n, _ := r.Size(); n != 4 {
+	if n := r.Account().Entries; n != 4 {
 		t.Errorf("%d entries are left", n)
 	}
 }
@@ -239,7 +239,7 @@ func TestWhatExpiresDoesNotDependOnTheArrangement(t *testing.T) {
 			t.Fatal("hashes differ")
 		}
 	}
-	if n, _ := veteran.Size(); n != 0 {
+	if n := veteran.Account().Entries; n != 0 {
 		t.Errorf("%d entries are left", n)
 	}
 }

@@ -1,6 +1,12 @@
 package fsm
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/inelpandzic/imdgo/eviction"
+)
 
 // Entry is a key's place in a map. It stays the same one across overwrites, so
 // that the map's shards and the index of deadlines need not be touched.
@@ -14,6 +20,7 @@ type Entry struct {
 	number     uint64 // in the sequence
 	slot       *slot
 	prev, next *Entry
+	hook       eviction.Hook[*Entry]
 }
 
 // decoded is a value as the application sees it. It names the value that it
@@ -28,6 +35,18 @@ type decoded struct {
 
 // Key is the encoded key.
 func (e *Entry) Key() string { return e.key }
+
+// Touch notes that the entry was read.
+func (e *Entry) Touch() { e.hook.Touch() }
+
+// Hook implements eviction.Item.
+func (e *Entry) Hook() *eviction.Hook[*Entry] { return &e.hook }
+
+// Hash implements eviction.Item.
+func (e *Entry) Hash() uint64 { return xxhash.Sum64String(e.key) }
+
+// Cost implements eviction.Item: what the entry is accounted for, in bytes.
+func (e *Entry) Cost() int64 { return Cost(len(e.key), int(e.value.Load().size)) }
 
 // Decoded returns what KeepDecoded kept for v, or nil.
 func (e *Entry) Decoded(v *Value) any {

@@ -19,8 +19,8 @@ func (m *Machine) Hash() (index, hash uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d := newDigest()
-	d.numbers(m.version, uint64(m.clock.Load()), uint64(m.wall))
-	d.numbers(m.hashTables(), m.hashOrigins())
+	d.numbers(m.version, uint64(m.clock.Load()), uint64(m.wall), uint64(m.limit))
+	d.numbers(m.hashTables(), m.hashOrigins(), m.hashBudgets())
 	return m.index.Load(), d.Sum64()
 }
 
@@ -32,7 +32,8 @@ func (m *Machine) hashTables() (sum uint64) {
 		}
 		d := newDigest()
 		d.text(name)
-		d.numbers(uint64(c.kind), uint64(c.ttl.nanoseconds), number(c.ttl.declared), c.hash())
+		d.numbers(uint64(c.kind), uint64(c.ttl.nanoseconds), number(c.ttl.declared),
+			uint64(c.limits.entries), uint64(c.limits.bytes), uint64(c.limits.policy), c.hash())
 		sum += d.Sum64()
 	}
 	return sum
@@ -48,6 +49,16 @@ func (c *contents) hash() (sum uint64) {
 		_, _ = d.Write(v.Bytes()) // a Digest never fails
 		sum += d.Sum64()
 	})
+	return sum
+}
+
+func (m *Machine) hashBudgets() (sum uint64) {
+	for member, bytes := range m.budgets {
+		d := newDigest()
+		d.text(member)
+		d.numbers(uint64(bytes))
+		sum += d.Sum64()
+	}
 	return sum
 }
 

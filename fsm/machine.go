@@ -22,15 +22,18 @@ type Machine struct {
 	mu      sync.Mutex // guards all below, and the deadlines of every table
 	tables  map[string]*Table
 	origins map[uint64]*origin
-	version uint64
+	*ledger
 	wall    int64
 	results []command.Result // used again for every part
 	scratch []*Entry         // likewise, for the indexes that are being filled anew
 	cut     *Cut             // that is open, or nil
+	offer   offer            // of the present batch
+	demand  demand
 
 	index       atomic.Uint64
 	clock       atomic.Int64
 	expirations atomic.Uint64
+	evictions   atomic.Uint64
 }
 
 // New returns an empty machine. deliver may be nil.
@@ -39,6 +42,7 @@ func New(deliver Deliver) *Machine {
 		deliver: deliver,
 		tables:  make(map[string]*Table),
 		origins: make(map[uint64]*origin),
+		ledger:  newLedger(),
 	}
 }
 
@@ -53,8 +57,8 @@ func (m *Machine) Apply(index uint64, entry []byte) error {
 		return fmt.Errorf("applying log entry %d: %w", index, err)
 	}
 	m.advance(&batch)
-	if batch.Expires {
-		m.expire(batch.Expire)
+	if err := m.decided(&batch.Decided); err != nil {
+		return fmt.Errorf("applying log entry %d: %w", index, err)
 	}
 	var part command.Part
 	for batch.Next(&part) {
@@ -65,13 +69,34 @@ func (m *Machine) Apply(index uint64, entry []byte) error {
 	if err := batch.Err(); err != nil {
 		return fmt.Errorf("applying log entry %d: %w", index, err)
 	}
+	m.finish()
+	m.index.Store(index)
+	return nil
+}
+
+// decided carries out what the leader decided before it comes to what others
+// have asked for.
+func (m *Machine) decided(d *command.Decisions) error {
+	for _, b := range d.Budgets {
+		m.budget(b)
+	}
+	if d.Expires {
+		m.expire(d.Expire)
+	}
+	return m.offer.open(m, &d.Victims)
+}
+
+// finish does what is done with every batch.
+func (m *Machine) finish() {
+	m.offer.rest(m)
+	m.demand.learn()
 	for _, table := range m.tables {
 		if c := table.contents.Load(); c != nil {
+			c.demand.learn()
+			c.arrivals.learn()
 			m.scratch = c.items.step(&c.sequence, m.scratch)
 		}
 	}
-	m.index.Store(index)
-	return nil
 }
 
 // advance moves the clock. It never goes back: a new leader stamps at least
@@ -252,14 +277,5 @@ func (m *Machine) Wall() int64 {
 // Expirations is how many entries have left because their deadline passed.
 func (m *Machine) Expirations() uint64 { return m.expirations.Load() }
 
-// Size is how many entries are resident over all maps, and the bytes of their
-// keys and values.
-func (m *Machine) Size() (entries int, bytes int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, table := range m.tables {
-		entries += table.Len()
-		bytes += table.Bytes()
-	}
-	return entries, bytes
-}
+// Evictions is how many entries have left to make room.
+func (m *Machine) Evictions() uint64 { return m.evictions.Load() }

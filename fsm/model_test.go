@@ -222,11 +222,11 @@ func (m *model) machine(r *rand.Rand) *Machine {
 	n.clock.Store(m.clock)
 	for _, name := range shuffled(r, m.maps) {
 		mm := m.maps[name]
-		c := newContents(mm.kind, declaredTTL{mm.ttl, mm.declared})
+		c := newContents(n.ledger, mm.kind, declaredTTL{mm.ttl, mm.declared}, noLimits)
 		n.table([]byte(name)).contents.Store(c)
 		for _, key := range shuffled(r, mm.entries) {
 			e := mm.entries[key]
-			c.put([]byte(key), []byte(e.value), e.version, e.deadline)
+			c.put(nil, []byte(key), []byte(e.value), e.version, e.deadline)
 		}
 	}
 	for _, id := range shuffled(r, m.origins) {
@@ -257,17 +257,19 @@ func (m *model) differs(n *Machine) error {
 	if n.Clock() != m.clock || n.version != m.version || n.wall != m.wall {
 		return fmt.Errorf("clock %d, version %d, wall %d, want %d, %d, %d", n.Clock(), n.version, n.wall, m.clock, m.version, m.wall)
 	}
-	entries, bytes := 0, int64(0)
+	entries, used := 0, int64(0)
 	for name, mm := range m.maps {
 		table := n.Table(name)
 		if err := mm.differs(table); err != nil {
 			return fmt.Errorf("map %q: %w", name, err)
 		}
 		entries += table.Len()
-		bytes += table.Bytes()
+		if c := table.contents.Load(); c != nil {
+			used += c.cost
+		}
 	}
-	if e, b := n.Size(); e != entries || b != bytes {
-		return fmt.Errorf("%d entries of %d bytes, want %d of %d", e, b, entries, bytes)
+	if a := n.Account(); a.Entries != entries || a.Used != used {
+		return fmt.Errorf("%d entries of %d bytes, want %d of %d", a.Entries, a.Used, entries, used)
 	}
 	for name, table := range n.tables {
 		if _, exists := table.Kind(); exists && m.maps[name] == nil {
@@ -284,17 +286,19 @@ func (mm *modelMap) differs(table *Table) error {
 	if c := table.contents.Load(); c.ttl != (declaredTTL{mm.ttl, mm.declared}) {
 		return fmt.Errorf("declared %+v, want %d, %v", c.ttl, mm.ttl, mm.declared)
 	}
-	walked, bytes := map[string]modelEntry{}, int64(0)
+	walked, bytes, cost := map[string]modelEntry{}, int64(0), int64(0)
 	table.Walk(func(e *Entry, v *Value) bool {
 		walked[e.Key()] = modelEntry{v.Version(), v.Deadline(), string(v.Bytes())}
 		bytes += int64(len(e.Key()) + len(v.Bytes()))
+		cost += Cost(len(e.Key()), len(v.Bytes()))
 		return true
 	})
 	if !maps.Equal(walked, mm.entries) {
 		return fmt.Errorf("holds\n%+v, want\n%+v", walked, mm.entries)
 	}
-	if table.Len() != len(walked) || table.Bytes() != bytes {
-		return fmt.Errorf("counts %d entries of %d bytes, holds %d of %d", table.Len(), table.Bytes(), len(walked), bytes)
+	if c := table.contents.Load(); table.Len() != len(walked) || c.bytes != bytes || c.cost != cost || c.policy.Len() != len(walked) {
+		return fmt.Errorf("counts %d entries of %d bytes that cost %d, %d with the policy, holds %d of %d that cost %d",
+			table.Len(), c.bytes, c.cost, c.policy.Len(), len(walked), bytes, cost)
 	}
 	for key, want := range mm.entries {
 		if _, v := table.Lookup(mm.kind, key); v == nil || v.Version() != want.version {

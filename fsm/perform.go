@@ -1,7 +1,9 @@
 package fsm
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/inelpandzic/imdgo/internal/command"
 )
@@ -15,7 +17,7 @@ func (m *Machine) perform(op *command.Op) command.Result {
 	table := m.table(op.Map)
 	c := table.contents.Load()
 	if c == nil {
-		c = newContents(op.Type, declaredTTL{})
+		c = newContents(m.ledger, op.Type, declaredTTL{}, noLimits)
 		table.contents.Store(c)
 	}
 	if c.kind != op.Type {
@@ -49,47 +51,91 @@ func (m *Machine) written() command.Result {
 // What has expired is absent to every operation of the batch, also while it
 // still lies in memory.
 func (m *Machine) present(c *contents, key []byte) (*Entry, *Value) {
-	e, ok := c.items.get(alias(key))
-	if !ok {
-		return nil, nil
-	}
-	if v := e.value.Load(); v.presentAt(m.clock.Load()) {
+	e := c.find(key)
+	if v := m.standing(e); v != nil {
 		return e, v
 	}
 	return nil, nil
 }
 
-// versionOf is the version that stands for key, 0 for absent.
-func (m *Machine) versionOf(c *contents, key []byte) uint64 {
-	if _, v := m.present(c, key); v != nil {
+// standing is what an entry holds, nil if it is absent.
+func (m *Machine) standing(e *Entry) *Value {
+	if e == nil {
+		return nil
+	}
+	if v := e.value.Load(); v.presentAt(m.clock.Load()) {
+		return v
+	}
+	return nil
+}
+
+// versionOf is the version that stands, 0 for absent.
+func (m *Machine) versionOf(e *Entry) uint64 {
+	if v := m.standing(e); v != nil {
 		return v.version
 	}
 	return 0
 }
 
 func (m *Machine) set(c *contents, op *command.Op) command.Result {
+	e := c.find(op.Key)
 	if op.Kind != command.Set {
 		// SetIfAbsent has no old version: it wants 0, nothing there.
-		if stands := m.versionOf(c, op.Key); stands != op.Old {
+		if stands := m.versionOf(e); stands != op.Old {
 			return command.Result{Code: command.Unmet, Version: stands}
 		}
 	}
+	if code := m.room(c, c.growth(e, op.Key, op.Value), only(e)); code != command.Applied {
+		return command.Result{Code: code}
+	}
 	result := m.written()
-	c.put(op.Key, op.Value, result.Version, m.deadline(c, op.TTL))
+	c.put(e, op.Key, op.Value, result.Version, m.deadline(c, op.TTL))
 	return result
 }
 
 func (m *Machine) setMany(c *contents, op *command.Op) command.Result {
+	if code := m.roomForMany(c, op); code != command.Applied {
+		return command.Result{Code: code}
+	}
 	result := m.written()
 	deadline := m.deadline(c, op.TTL)
-	op.Pairs(func(key, value []byte) { c.put(key, value, result.Version, deadline) })
+	op.Pairs(func(key, value []byte) { c.put(c.find(key), key, value, result.Version, deadline) })
 	return result
+}
+
+// roomForMany looks at the entries that are there only if it must. What grows is
+// not set off against what shrinks, which comes later perhaps.
+func (m *Machine) roomForMany(c *contents, op *command.Op) command.Code {
+	var all growth
+	op.Pairs(func(key, value []byte) { all.add(c.growth(nil, key, value)) })
+	if c.fits(all) && all.bytes <= m.limit-m.used {
+		return m.room(c, all, nil)
+	}
+	var g growth
+	var own []*Entry
+	op.Pairs(func(key, value []byte) {
+		e := c.find(key)
+		g.add(c.growth(e, key, value))
+		if e != nil {
+			own = append(own, e)
+		}
+	})
+	slices.SortFunc(own, func(a, b *Entry) int { return cmp.Compare(a.number, b.number) })
+	return m.room(c, g, own)
+}
+
+// only is a list of e, or of nothing if that is nil.
+func only(e *Entry) []*Entry {
+	if e == nil {
+		return nil
+	}
+	return []*Entry{e}
 }
 
 func (m *Machine) deleteKeys(c *contents, op *command.Op) command.Result {
 	result := m.written()
 	op.Keys(func(key []byte) {
-		if e, ok := c.items.get(alias(key)); ok {
+		if e := c.find(key); e != nil {
 			c.remove(e)
 		}
 	})
@@ -100,7 +146,7 @@ func (m *Machine) deleteKeys(c *contents, op *command.Op) command.Result {
 func (m *Machine) compareAndDelete(c *contents, op *command.Op) command.Result {
 	e, v := m.present(c, op.Key)
 	if v == nil || v.version != op.Old {
-		return command.Result{Code: command.Unmet, Version: m.versionOf(c, op.Key)}
+		return command.Result{Code: command.Unmet, Version: m.versionOf(e)}
 	}
 	m.written()
 	c.remove(e)
@@ -127,18 +173,34 @@ func (m *Machine) touch(c *contents, op *command.Op) command.Result {
 
 func (m *Machine) clear(table *Table, c *contents) command.Result {
 	result := m.written()
-	table.contents.Store(newContents(c.kind, c.ttl))
+	c.clear()
+	table.contents.Store(newContents(m.ledger, c.kind, c.ttl, c.limits))
 	result.Version = 0
 	return result
 }
 
 func declare(c *contents, op *command.Op) command.Result {
 	op.Options(func(o command.Option) {
-		if o.Field == command.FieldTTL {
+		switch o.Field {
+		case command.FieldTTL:
 			c.ttl = declaredTTL{nanoseconds: int64(o.Value), declared: true}
+		case command.FieldEntries:
+			c.limits.entries = orNone(o.Value)
+		case command.FieldBytes:
+			c.limits.bytes = orNone(o.Value)
+		case command.FieldPolicy:
+			c.setPolicy(command.Policy(o.Value))
 		}
 	})
 	return command.Result{Code: command.Applied}
+}
+
+// orNone is a limit, of which 0 means none.
+func orNone(limit uint64) int64 {
+	if limit == 0 {
+		return math.MaxInt64
+	}
+	return int64(limit)
 }
 
 // deadline is when an entry written now with this TTL is due: the caller's own

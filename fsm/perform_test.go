@@ -72,8 +72,8 @@ func TestSetManyIsOneWrite(t *testing.T) {
 	expect(t, "set many", r.do(0, setMany(explicit(5), "a", "1", "b", "2", "a", "3")), command.Applied, 1)
 	r.expectShow("a", "3@1 until 5")
 	r.expectShow("b", "2@1 until 5")
-	if table := r.Table(sessions.Name); table.Len() != 2 || table.Bytes() != 4 {
-		t.Errorf("%d entries of %d bytes", table.Len(), table.Bytes())
+	if table := r.Table(sessions.Name); table.Len() != 2 || r.Account().Used != 2*Cost(1, 1) {
+		t.Errorf("%d entries, %+v", table.Len(), r.Account())
 	}
 }
 
@@ -127,7 +127,7 @@ func TestADeadlineBeyondTheEndOfTimeIsTheEndOfTime(t *testing.T) {
 		t.Fatal("nothing is due at the end")
 	}
 	r.apply(math.MaxInt64, &threshold)
-	if n, _ := r.Size(); n != 0 {
+	if n := r.Account().Entries; n != 0 {
 		t.Errorf("%d entries outlive time", n)
 	}
 }
@@ -159,8 +159,8 @@ func TestClearEmptiesOneMap(t *testing.T) {
 	other := command.Target{Name: "other"}
 	r.do(0, setMany(explicit(5), "a", "1", "b", "2"), command.AppendSet(nil, command.Set, patience, other, "k", noTTL, []byte("v")))
 	expect(t, "clear", r.do(0, clearMap()), command.Applied, 0)
-	if n, bytes := r.Size(); n != 1 || bytes != 2 {
-		t.Errorf("%d entries of %d bytes are left", n, bytes)
+	if a := r.Account(); a.Entries != 1 || a.Used != Cost(1, 1) {
+		t.Errorf("%+v is left", a)
 	}
 	if r.HasDeadlines() {
 		t.Error("deadlines are left")
@@ -173,7 +173,7 @@ func TestATableIsTheSameOneBeforeAndAfter(t *testing.T) {
 	r := newReplica(t)
 	before := r.hash()
 	table := r.Table(sessions.Name)
-	if _, exists := table.Kind(); exists || table.Len() != 0 || table.Bytes() != 0 || table.Name() != sessions.Name {
+	if _, exists := table.Kind(); exists || table.Len() != 0 || table.Name() != sessions.Name {
 		t.Error("a map that nobody has written to exists")
 	}
 	if e, v := table.Lookup(sessions.Type, "k"); e != nil || v != nil {

@@ -124,11 +124,11 @@ func TestADecodedValueIsNeverServedForAnother(t *testing.T) {
 // The same between the two writes of a SetMany that names a key twice: both
 // have the same version.
 func TestADecodedValueIsNotToldByItsVersion(t *testing.T) {
-	c := newContents(0, declaredTTL{})
-	c.put([]byte("k"), []byte("first"), 7, 0)
+	c := newContents(newLedger(), 0, declaredTTL{}, noLimits)
+	c.put(nil, []byte("k"), []byte("first"), 7, 0)
 	e, _ := c.items.get("k")
 	first := e.value.Load()
-	c.put([]byte("k"), []byte("second"), 7, 0)
+	c.put(e, []byte("k"), []byte("second"), 7, 0)
 	e.KeepDecoded(first, "decoded first")
 	if d := e.Decoded(e.value.Load()); d != nil {
 		t.Errorf("second decodes to %v", d)

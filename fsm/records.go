@@ -12,36 +12,46 @@ import (
 // and of fixed size, so that the size of a stream follows from counts that the
 // machine keeps anyway.
 //
-//	head    index clock wall version
-//	map     type declared ttl name
+//	head    index clock wall version limit
+//	map     type declared ttl entries bytes policy name
 //	entry   version deadline key-length key value     of the map before it
 //	origin  id low horizon row*                       row = sequence notAfter code version
+//	budget  bytes member
 const (
 	recordHead = iota + 1
 	recordMap
 	recordEntry
 	recordOrigin
+	recordBudget
 )
 
 const (
-	headRecord   = 1 + 4*8
-	mapRecord    = 1 + 1 + 1 + 8 // and the name
-	entryRecord  = 1 + 8 + 8 + 4 // and key and value
-	originRecord = 1 + 8 + 8 + 8 // and the rows
+	headRecord   = 1 + 5*8
+	mapRecord    = 1 + 1 + 1 + 3*8 + 1 // and the name
+	entryRecord  = 1 + 8 + 8 + 4       // and key and value
+	originRecord = 1 + 8 + 8 + 8       // and the rows
 	rowSize      = 8 + 8 + 1 + 8
+	budgetRecord = 1 + 8 // and the member
 )
 
-func appendHead(b []byte, index uint64, clock, wall int64, version uint64) []byte {
+func appendHead(b []byte, index uint64, clock, wall int64, version uint64, limit int64) []byte {
 	b = binary.BigEndian.AppendUint64(append(b, recordHead), index)
 	b = binary.BigEndian.AppendUint64(b, uint64(clock))
 	b = binary.BigEndian.AppendUint64(b, uint64(wall))
-	return binary.BigEndian.AppendUint64(b, version)
+	b = binary.BigEndian.AppendUint64(b, version)
+	return binary.BigEndian.AppendUint64(b, uint64(limit))
 }
 
-func appendMap(b []byte, kind command.MapType, ttl declaredTTL, name string) []byte {
-	b = append(b, recordMap, byte(kind), byte(number(ttl.declared)))
-	b = binary.BigEndian.AppendUint64(b, uint64(ttl.nanoseconds))
-	return append(b, name...)
+func appendMap(b []byte, c *contents, name string) []byte {
+	b = append(b, recordMap, byte(c.kind), byte(number(c.ttl.declared)))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.ttl.nanoseconds))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.limits.entries))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.limits.bytes))
+	return append(append(b, byte(c.limits.policy)), name...)
+}
+
+func appendBudget(b []byte, member string, bytes int64) []byte {
+	return append(binary.BigEndian.AppendUint64(append(b, recordBudget), uint64(bytes)), member...)
 }
 
 // appendEntryHead is all of an entry's record but the value.
@@ -86,14 +96,15 @@ func (b *Builder) Record(r []byte) error {
 	}
 	switch {
 	case kind == recordHead && len(r) == headRecord:
-		b.head(r[1:])
-		return nil
+		return b.head(r[1:])
 	case kind == recordMap && len(r) >= mapRecord:
 		return b.openMap(r[1:])
 	case kind == recordEntry && len(r) >= entryRecord:
 		return b.entry(r[1:])
 	case kind == recordOrigin && len(r) >= originRecord && (len(r)-originRecord)%rowSize == 0:
 		return b.origin(r[1:])
+	case kind == recordBudget && len(r) > budgetRecord:
+		return b.budget(r[1:])
 	}
 	return malformed("a record of kind %d with %d bytes", kind, len(r))
 }
@@ -102,26 +113,50 @@ func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", snapshot.ErrDamaged, fmt.Errorf(format, args...))
 }
 
-func (b *Builder) head(r []byte) {
+func (b *Builder) head(r []byte) error {
 	m := b.machine
 	m.index.Store(binary.BigEndian.Uint64(r))
 	m.clock.Store(int64(binary.BigEndian.Uint64(r[8:])))
 	m.wall = int64(binary.BigEndian.Uint64(r[16:]))
 	m.version = binary.BigEndian.Uint64(r[24:])
+	m.limit = int64(binary.BigEndian.Uint64(r[32:]))
 	b.begun = true
+	if m.limit <= 0 {
+		return malformed("a limit of %d bytes", m.limit)
+	}
+	return nil
+}
+
+// budget leaves the limit as it was: what it had come down to may be above the
+// smallest budget.
+func (b *Builder) budget(r []byte) error {
+	bytes, member := int64(binary.BigEndian.Uint64(r)), string(r[8:])
+	if b.machine.budgets[member] != 0 || bytes <= 0 || len(member) > command.MaxName {
+		return malformed("a budget of %d bytes for %q, or twice", bytes, member)
+	}
+	b.machine.budgets[member] = bytes
+	_, b.machine.target = b.machine.smallest()
+	return nil
 }
 
 func (b *Builder) openMap(r []byte) error {
-	name := r[10:]
+	name, limits := r[27:], limits{
+		entries: int64(binary.BigEndian.Uint64(r[10:])),
+		bytes:   int64(binary.BigEndian.Uint64(r[18:])),
+		policy:  command.Policy(r[26]),
+	}
 	if len(name) > command.MaxName || r[1] > 1 {
 		return malformed("a map with a name of %d bytes", len(name))
+	}
+	if limits.entries <= 0 || limits.bytes <= 0 || !limits.policy.Valid() {
+		return malformed("a map with limits of %d entries and %d bytes, policy %d", limits.entries, limits.bytes, limits.policy)
 	}
 	table := b.machine.table(name)
 	if table.contents.Load() != nil {
 		return malformed("map %q twice", name)
 	}
 	ttl := declaredTTL{nanoseconds: int64(binary.BigEndian.Uint64(r[2:])), declared: r[1] == 1}
-	b.table = newContents(command.MapType(r[0]), ttl)
+	b.table = newContents(b.machine.ledger, command.MapType(r[0]), ttl, limits)
 	table.contents.Store(b.table)
 	return nil
 }
@@ -133,7 +168,7 @@ func (b *Builder) entry(r []byte) error {
 	if b.table == nil || n > command.MaxKey || int(n) > len(r) || deadline < 0 || version > b.machine.version {
 		return malformed("an entry with a key of %d bytes, version %d and deadline %d", n, version, deadline)
 	}
-	if !b.table.insert(string(r[:n]), newValue(version, deadline, r[n:])) {
+	if !b.table.restore(string(r[:n]), newValue(version, deadline, r[n:])) {
 		return malformed("an entry twice")
 	}
 	return nil
@@ -179,7 +214,7 @@ func (m *Machine) Adopt(b *Builder) {
 			m.table([]byte(name)).contents.Store(from.contents.Load())
 		}
 	}
-	m.origins, m.version, m.wall = b.machine.origins, b.machine.version, b.machine.wall
+	m.origins, m.ledger, m.wall = b.machine.origins, b.machine.ledger, b.machine.wall
 	m.index.Store(b.machine.index.Load())
 	m.clock.Store(b.machine.clock.Load())
 }

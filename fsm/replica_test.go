@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -82,7 +83,16 @@ func (r *replica) hash() uint64 {
 }
 
 func entryOf(stamp, wall int64, expire *command.Threshold, parts ...command.Part) []byte {
-	entry := command.AppendBatch(nil, stamp, wall, expire, len(parts))
+	var d command.Decisions
+	if expire != nil {
+		d.Expire, d.Expires = *expire, true
+	}
+	return entryWith(stamp, wall, &d, parts...)
+}
+
+// entryWith is an entry with whatever the leader decided.
+func entryWith(stamp, wall int64, decided *command.Decisions, parts ...command.Part) []byte {
+	entry := command.AppendBatch(nil, stamp, wall, decided, len(parts))
 	for i := range parts {
 		entry = command.AppendPart(entry, &parts[i])
 	}
@@ -155,6 +165,9 @@ func (m *Machine) invariants() error {
 			}
 		}
 	}
+	if err := m.ledger.invariants(m.tables); err != nil {
+		return err
+	}
 	for id, o := range m.origins {
 		if n := len(o.rows); n&(n-1) != 0 || n > command.MaxWindow {
 			return fmt.Errorf("origin %d: a ring of %d", id, n)
@@ -171,8 +184,28 @@ func (m *Machine) invariants() error {
 	return nil
 }
 
+func (l *ledger) invariants(tables map[string]*Table) error {
+	var used, pinned int64
+	for _, table := range tables {
+		if c := table.contents.Load(); c != nil {
+			used += c.cost
+			if c.policy == nil {
+				pinned += c.cost
+			}
+			if c.ledger != l {
+				return errors.New("a map is in another account")
+			}
+		}
+	}
+	if l.used != used || l.pinned != pinned || used > l.limit || l.limit < l.target {
+		return fmt.Errorf("%d bytes are used and %d pinned, counted %d and %d; the limit is %d on its way to %d",
+			used, pinned, l.used, l.pinned, l.limit, l.target)
+	}
+	return nil
+}
+
 func (c *contents) invariants() error {
-	entries, bytes, linked := 0, 0, 0
+	entries, bytes, linked, cost := 0, 0, 0, int64(0)
 	var err error
 	last := uint64(0)
 	c.sequence.each(func(e *Entry) {
@@ -196,6 +229,7 @@ func (c *contents) invariants() error {
 		entries++
 		last = e.number
 		bytes += len(key) + len(v.Bytes())
+		cost += Cost(len(key), len(v.Bytes()))
 		if v.deadline != 0 {
 			linked++
 		}
@@ -203,8 +237,12 @@ func (c *contents) invariants() error {
 	if err != nil {
 		return err
 	}
-	if c.entries.Load() != int64(entries) || c.bytes.Load() != int64(bytes) {
-		return fmt.Errorf("counted %d entries of %d bytes, there are %d of %d", c.entries.Load(), c.bytes.Load(), entries, bytes)
+	if c.entries.Load() != int64(entries) || c.bytes != int64(bytes) || c.cost != cost {
+		return fmt.Errorf("counted %d entries of %d bytes that cost %d, there are %d of %d that cost %d",
+			c.entries.Load(), c.bytes, c.cost, entries, bytes, cost)
+	}
+	if c.policy != nil && c.policy.Len() != entries {
+		return fmt.Errorf("%d entries are with the policy, there are %d", c.policy.Len(), entries)
 	}
 	if n := c.items.maps.Load().present.Count(); n > entries || n < entries && !c.items.filling() {
 		return fmt.Errorf("%d entries are found by key, there are %d", n, entries)

@@ -14,33 +14,6 @@ type Table struct {
 	contents atomic.Pointer[contents] // nil until the map exists
 }
 
-// contents is what a map holds between two clears: emptying it puts a new one
-// in its place, so that neither a write nor a reader walks anything.
-type contents struct {
-	kind    command.MapType
-	ttl     declaredTTL
-	items   index
-	entries atomic.Int64
-	bytes   atomic.Int64 // of the keys and values
-
-	// Guarded by the machine's mutex.
-	sequence  sequence
-	deadlines deadlines
-	cut       *cutTable // while a cut of it is open
-}
-
-// declaredTTL is a map's default TTL, once somebody has declared one.
-type declaredTTL struct {
-	nanoseconds int64
-	declared    bool
-}
-
-func newContents(kind command.MapType, ttl declaredTTL) *contents {
-	c := &contents{kind: kind, ttl: ttl}
-	c.items.init()
-	return c
-}
-
 // Name is the name of the map.
 func (t *Table) Name() string { return t.name }
 
@@ -75,14 +48,6 @@ func (t *Table) Len() int {
 	return 0
 }
 
-// Bytes is the size of the keys and values that are resident.
-func (t *Table) Bytes() int64 {
-	if c := t.contents.Load(); c != nil {
-		return c.bytes.Load()
-	}
-	return 0
-}
-
 // Walk calls yield for what the map holds, in the order in which it came, until
 // yield returns false. It is weakly consistent: an entry that is there all the
 // while is seen exactly once; one that comes, goes or changes meanwhile may be
@@ -107,49 +72,4 @@ func (t *Table) Walk(yield func(*Entry, *Value) bool) {
 			}
 		}
 	}
-}
-
-// put writes an entry. The key and the data are copied.
-func (c *contents) put(key, data []byte, version uint64, deadline int64) {
-	v := newValue(version, deadline, data)
-	if e, ok := c.items.get(alias(key)); ok {
-		c.replace(e, v)
-		c.deadlines.schedule(e, deadline)
-		return
-	}
-	c.insert(string(key), v)
-}
-
-// insert adds an entry under a key that has none. False means that it has one,
-// and nothing was done.
-func (c *contents) insert(key string, v *Value) bool {
-	e := &Entry{key: key}
-	e.value.Store(v)
-	if !c.items.add(e, c.entries.Load()+1) {
-		return false
-	}
-	c.sequence.add(e)
-	c.deadlines.schedule(e, v.deadline)
-	c.entries.Add(1)
-	c.bytes.Add(int64(len(key)) + int64(v.size))
-	return true
-}
-
-// replace puts v in the place of what e holds.
-func (c *contents) replace(e *Entry, v *Value) {
-	c.cut.keep(e)
-	c.bytes.Add(int64(v.size) - int64(e.value.Load().size))
-	e.value.Store(v)
-	e.dropDecoded()
-}
-
-// remove takes e out. A reader that holds it finds it empty.
-func (c *contents) remove(e *Entry) {
-	c.cut.keepGone(e)
-	c.sequence.remove(e)
-	c.deadlines.remove(e)
-	c.items.remove(e, c.entries.Add(-1))
-	c.bytes.Add(-int64(len(e.key)) - int64(e.value.Load().size))
-	e.value.Store(nil)
-	e.dropDecoded()
 }

@@ -131,8 +131,9 @@ func (c *Cluster) Net() *Net { return c.fabric }
 func (c *Cluster) Clock() *Clock { return c.clock }
 
 // Start starts a node and does not wait until it is ready. A node that has ended is started again as a
-// new process at the same address: without anything that it held in memory.
-func (c *Cluster) Start(name string) *Node {
+// new process at the same address: without anything that it held in memory. Options are for this node, after
+// those that all have.
+func (c *Cluster) Start(name string, more ...imdgo.Option) *Node {
 	c.t.Helper()
 	if old, ok := c.find(name); ok && !c.hasEnded(old) {
 		c.t.Fatalf("starting %s: it runs", name)
@@ -149,7 +150,7 @@ func (c *Cluster) Start(name string) *Node {
 		c.ends.Wait()
 		opts = append(opts, imdgo.WithDataDir(filepath.Join(c.settings.data, name)))
 	}
-	cache, err := imdgo.New(opts...)
+	cache, err := imdgo.New(append(opts, more...)...)
 	if err != nil {
 		c.t.Fatalf("starting %s: %v", name, err)
 	}

@@ -1,9 +1,11 @@
 package command
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -57,7 +59,7 @@ func TestTheNumbersInTheLogAreFrozen(t *testing.T) {
 			t.Errorf("%s is %d, was %d", kindName(k), k, i)
 		}
 	}
-	for i, c := range []Code{Applied, Unmet, TooLate, Mismatch} {
+	for i, c := range []Code{Applied, Unmet, TooLate, Mismatch, Again, NoRoom, TooLarge} {
 		if int(c) != i+1 {
 			t.Errorf("code %d, was %d", c, i+1)
 		}
@@ -67,7 +69,9 @@ func TestTheNumbersInTheLogAreFrozen(t *testing.T) {
 			t.Errorf("refusal %q is %d, was %d", r, r, i+1)
 		}
 	}
-	if Format != 1 || decisionExpire != 1 || FieldTTL != 1 {
+	if Format != 1 || decisionExpire != 1 || decisionBudget != 2 || decisionVictims != 3 ||
+		FieldTTL != 1 || FieldEntries != 2 || FieldBytes != 3 || FieldPolicy != 4 ||
+		S3FIFO != 0 || LRU != 1 || TwoQueue != 2 || NoEviction != 3 {
 		t.Error("a number of the format has changed")
 	}
 }
@@ -75,10 +79,7 @@ func TestTheNumbersInTheLogAreFrozen(t *testing.T) {
 func TestEntriesComeBackAsTheyWereWritten(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
-		var expire *Threshold
-		if r.IntN(2) == 0 {
-			expire = &Threshold{int64(randomNumber(r) & math.MaxInt64), randomNumber(r)}
-		}
+		decided := randomDecisions(r)
 		stamp, wall := int64(randomNumber(r)&math.MaxInt64), int64(randomNumber(r))
 		var parts []Part
 		var operations []operation
@@ -92,7 +93,7 @@ func TestEntriesComeBackAsTheyWereWritten(t *testing.T) {
 			p.Low = p.First - r.Uint64N(min(p.First, MaxWindow-10))
 			parts, operations = append(parts, p), append(operations, of...)
 		}
-		entry := AppendBatch(nil, stamp, wall, expire, len(parts))
+		entry := AppendBatch(nil, stamp, wall, decided, len(parts))
 		for i := range parts {
 			if err := parts[i].Check(); err != nil {
 				t.Fatal(err)
@@ -104,8 +105,8 @@ func TestEntriesComeBackAsTheyWereWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.Stamp != stamp || b.Wall != wall || b.Expires != (expire != nil) || expire != nil && b.Expire != *expire {
-			t.Fatalf("head %+v, want stamp %d, wall %d, expire %v", b, stamp, wall, expire)
+		if b.Stamp != stamp || b.Wall != wall || !reflect.DeepEqual(told(&b.Decided), told(decided)) {
+			t.Fatalf("head %+v, want stamp %d, wall %d and\n%v, got\n%v", b, stamp, wall, told(decided), told(&b.Decided))
 		}
 		if len(gotParts) != len(parts) || !reflect.DeepEqual(gotOperations, operations) {
 			t.Fatalf("%d parts with\n%+v, want %d with\n%+v", len(gotParts), gotOperations, len(parts), operations)
@@ -116,6 +117,53 @@ func TestEntriesComeBackAsTheyWereWritten(t *testing.T) {
 			}
 		}
 	}
+}
+
+func randomDecisions(r *rand.Rand) *Decisions {
+	if r.IntN(4) == 0 {
+		return nil
+	}
+	d := new(Decisions)
+	if r.IntN(2) == 0 {
+		d.Expire, d.Expires = Threshold{int64(randomNumber(r) & math.MaxInt64), randomNumber(r)}, true
+	}
+	for range r.IntN(3) {
+		d.Budgets = append(d.Budgets, Budget{Member: someText(r), Bytes: int64(randomNumber(r) & math.MaxInt64)})
+	}
+	for range r.IntN(3) {
+		name := someText(r)
+		for range r.IntN(4) {
+			d.Victims.Add(name, someText(r), randomNumber(r))
+		}
+	}
+	d.Victims.Done()
+	return d
+}
+
+func someText(r *rand.Rand) string { return strings.Repeat("x", r.IntN(5)) }
+
+// told is what decisions say.
+func told(d *Decisions) (lines []string) {
+	if d == nil {
+		return nil
+	}
+	if d.Expires {
+		lines = append(lines, fmt.Sprint(d.Expire))
+	}
+	for _, b := range d.Budgets {
+		lines = append(lines, fmt.Sprint(b))
+	}
+	if err := d.Victims.Runs(func(name []byte, list VictimList) {
+		for key, version, ok := list.Next(); ok; key, version, ok = list.Next() {
+			lines = append(lines, fmt.Sprintf("%q %q %d", name, key, version))
+		}
+		if err := list.Err(); err != nil {
+			lines = append(lines, err.Error())
+		}
+	}); err != nil {
+		lines = append(lines, err.Error())
+	}
+	return lines
 }
 
 func TestThresholdsOrderByDeadlineThenVersion(t *testing.T) {

@@ -97,7 +97,7 @@ func TestAPartCutOffAnywhereIsMalformed(t *testing.T) {
 			t.Fatalf("cut at byte %d of %d: error %v", n, len(p.Ops), err)
 		}
 	}
-	entry := AppendBatch(nil, 1e9, -1, &Threshold{5e9, 300}, 2)
+	entry := AppendBatch(nil, 1e9, -1, &Decisions{Expire: Threshold{5e9, 300}, Expires: true}, 2)
 	entry = AppendPart(AppendPart(entry, &p), &p)
 	for n := range entry {
 		if _, _, _, err := read(entry[:n:n]); !errors.Is(err, ErrMalformed) {
@@ -120,7 +120,10 @@ func TestWhatNoReleaseWroteIsMalformed(t *testing.T) {
 		"format 0":                   append([]byte{0}, valid[1:]...),
 		"the next format":            append([]byte{Format + 1}, valid[1:]...),
 		"a byte too many":            append(bytes.Clone(valid), 0),
-		"unknown decision":           head(1, 2, 0, 0),
+		"unknown decision":           head(1, 4, 0, 0),
+		"victims that are cut off":   head(1, 3, 9, 0),
+		"two lists of victims":       head(2, 3, 1, 0, 3, 1, 0),
+		"a budget beyond int64":      append(binary.AppendUvarint([]byte{Format, 1, 0, 1, 2, 0}, 1<<63), 0),
 		"two decisions to expire":    head(2, 1, 5, 5, 1, 6, 6),
 		"stamp beyond int64":         append(binary.AppendUvarint([]byte{Format}, 1<<63), 0, 0, 0),
 		"a number that does not end": {Format, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
@@ -136,6 +139,7 @@ func TestWhatNoReleaseWroteIsMalformed(t *testing.T) {
 		"unknown ttl":         {byte(Set), 0, 0, 0, 0, 2, 0, 0},
 		"option 0":            {byte(Declare), 0, 0, 0, 1, 0, 0},
 		"unknown option":      {byte(Declare), 0, 0, 0, 1, byte(fields), 0},
+		"unknown policy":      {byte(Declare), 0, 0, 0, 1, byte(FieldPolicy), byte(policies)},
 		"more pairs than fit": {byte(SetMany), 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xf},
 		"a byte too many":     append(AppendMarker(nil, 0), byte(Marker)),
 	} {
@@ -173,7 +177,7 @@ func TestDecodingAllocatesNothing(t *testing.T) {
 		of = append(of, set(16, 100))
 	}
 	p := partOf(append(of, everyKind()...)...)
-	entry := AppendPart(AppendPart(AppendBatch(nil, 1e9, 1, &Threshold{1, 1}, 2), &p), &p)
+	entry := AppendPart(AppendPart(AppendBatch(nil, 1e9, 1, &Decisions{Expire: Threshold{1, 1}, Expires: true}, 2), &p), &p)
 	sum := 0
 	visit := func(key, value []byte) { sum += len(key) + len(value) }
 	if n := testing.AllocsPerRun(100, func() {

@@ -8,6 +8,8 @@
 //
 //	entry    = format stamp wall count decision* count part*
 //	decision = kind deadline version                  (expire)
+//	           kind member bytes                      (budget)
+//	           kind bytes                             (victims, see [Victims])
 //	part     = origin low first base count size op*
 //	op       = kind patience body
 //

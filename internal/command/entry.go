@@ -68,21 +68,6 @@ func (p *Part) NotAfter(patience uint64) int64 {
 	return p.Base + int64(min(patience, maxBase/millisecond))*millisecond
 }
 
-// Threshold is an expire command: every entry whose (deadline, version) is not
-// above it goes. It names no entry, so an entry whose deadline was moved
-// meanwhile stays, and its size does not depend on how many go.
-type Threshold struct {
-	Deadline int64
-	Version  uint64
-}
-
-// Covers reports whether an entry with this deadline and version goes.
-func (t Threshold) Covers(deadline int64, version uint64) bool {
-	return deadline < t.Deadline || deadline == t.Deadline && version <= t.Version
-}
-
-const decisionExpire = 1
-
 // Batch is one log entry: what the leader stamped, decided and collected.
 type Batch struct {
 	// Stamp is the cluster's time that the leader gave the batch.
@@ -90,26 +75,19 @@ type Batch struct {
 	// Wall is the leader's wall clock, in nanoseconds since 1970. Nothing in
 	// a running cluster is decided by it.
 	Wall int64
-	// Expire is what the leader decided to expire, if Expires.
-	Expire  Threshold
-	Expires bool
+	// Decided is what the leader decided by itself.
+	Decided Decisions
 
 	parts int
 	c     cursor
 }
 
 // AppendBatch begins an entry; AppendPart must follow parts times.
-func AppendBatch(dst []byte, stamp, wall int64, expire *Threshold, parts int) []byte {
+func AppendBatch(dst []byte, stamp, wall int64, decided *Decisions, parts int) []byte {
 	dst = append(dst, Format)
 	dst = binary.AppendUvarint(dst, uint64(stamp))
 	dst = binary.AppendVarint(dst, wall)
-	if expire == nil {
-		dst = append(dst, 0)
-	} else {
-		dst = append(dst, 1, decisionExpire)
-		dst = binary.AppendUvarint(dst, uint64(expire.Deadline))
-		dst = binary.AppendUvarint(dst, expire.Version)
-	}
+	dst = decided.append(dst)
 	return binary.AppendUvarint(dst, uint64(parts))
 }
 
@@ -130,21 +108,10 @@ func ReadBatch(entry []byte) (Batch, error) {
 		return Batch{}, fmt.Errorf("%w: format %d, this release reads %d", ErrMalformed, f, Format)
 	}
 	b := Batch{Stamp: c.nanoseconds("stamp"), Wall: c.varint("wall clock")}
-	for n := c.count("decisions", 1); n > 0 && c.err == nil; n-- {
-		b.readDecision(&c)
-	}
+	b.Decided.read(&c)
 	b.parts = c.count("parts", 1)
 	b.c = c
 	return b, c.err
-}
-
-func (b *Batch) readDecision(c *cursor) {
-	if kind := c.byte("decision"); kind != decisionExpire || b.Expires {
-		c.fail(fmt.Sprintf("decision %d", kind))
-		return
-	}
-	b.Expire = Threshold{c.nanoseconds("deadline"), c.uvarint("version")}
-	b.Expires = true
 }
 
 // Next decodes the next part into p. False means that there is none, or that

@@ -23,7 +23,7 @@ func small(n int) uint64 { return 1<<20 + 16*uint64(n) }
 func FuzzReadBatch(f *testing.F) {
 	for _, o := range everyKind() {
 		p := partOf(o)
-		f.Add(AppendPart(AppendBatch(nil, 1e9, -1, &Threshold{1, 2}, 1), &p))
+		f.Add(AppendPart(AppendBatch(nil, 1e9, -1, &Decisions{Expire: Threshold{1, 2}, Expires: true}, 1), &p))
 	}
 	f.Add(AppendBatch(nil, 0, 0, nil, 0))
 	f.Fuzz(func(t *testing.T, entry []byte) {

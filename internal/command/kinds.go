@@ -59,9 +59,33 @@ type Field uint8
 const (
 	// FieldTTL is the map's default TTL, in nanoseconds; 0 means none.
 	FieldTTL Field = iota + 1
+	// FieldEntries is how many entries the map may hold; 0 means any number.
+	FieldEntries
+	// FieldBytes is how many bytes its entries may be accounted for; 0 means
+	// any number.
+	FieldBytes
+	// FieldPolicy is the map's Policy.
+	FieldPolicy
 
 	fields
 )
+
+// Policy says what of a map is evicted first. Append only.
+type Policy uint8
+
+// The policies.
+const (
+	S3FIFO Policy = iota
+	LRU
+	TwoQueue
+	// NoEviction means that nothing of the map is ever evicted.
+	NoEviction
+
+	policies
+)
+
+// Valid reports whether this release knows the policy.
+func (p Policy) Valid() bool { return p < policies }
 
 // Code is what became of an operation. The numbers are in the snapshot and in
 // the state hash: append only.
@@ -78,7 +102,21 @@ const (
 	TooLate
 	// Mismatch means that the map of this name is of another MapType.
 	Mismatch
+	// Again means that the leader had not offered enough for the room that the
+	// operation needs: it was not applied, and is worth another try.
+	Again
+	// NoRoom means that there is no room and that what takes it may not be
+	// evicted: it was not applied.
+	NoRoom
+	// TooLarge means that the limits leave no room for it even if all else is
+	// evicted: it was not applied.
+	TooLarge
+
+	codes
 )
+
+// Valid reports whether this release knows the code.
+func (c Code) Valid() bool { return c > 0 && c < codes }
 
 // Result is what applying an operation answers.
 type Result struct {

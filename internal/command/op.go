@@ -98,10 +98,13 @@ func readList(c *cursor, op *Op, least int) {
 }
 
 func skipOption(c *cursor) {
-	if f := Field(c.byte("option")); f == 0 || f >= fields {
+	f := Field(c.byte("option"))
+	if f == 0 || f >= fields {
 		c.fail(fmt.Sprintf("option %d", f))
 	}
-	c.nanoseconds("option's value")
+	if v := c.nanoseconds("option's value"); f == FieldPolicy && v >= int64(policies) {
+		c.fail(fmt.Sprintf("policy %d", v))
+	}
 }
 
 // Pairs calls f for every pair of a SetMany.

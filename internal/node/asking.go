@@ -64,7 +64,7 @@ func (n *Node) Ready(ctx context.Context) error {
 	for {
 		err := n.Mark(ctx)
 		if err != nil && (ctx.Err() != nil || !errors.Is(err, ErrUnknownOutcome) || errors.Is(err, ErrClosed)) {
-			return err
+			return n.notReady(err)
 		}
 		if l := n.life.Load(); l != nil && err == nil { // else a life has ended, and the next begins
 			if suffrage, ok := l.suffrage(); ok && suffrage == raft.Voter && l.isEstablished(ctx) {
@@ -73,8 +73,19 @@ func (n *Node) Ready(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return gaveUp(ctx, fmt.Errorf("%w: this node has no vote yet that others know of", ErrTimeout))
+			return n.notReady(gaveUp(ctx, fmt.Errorf("%w: this node has no vote yet that others know of", ErrTimeout)))
 		case <-time.After(promotePause):
 		}
 	}
+}
+
+// notReady adds to an error that the cluster does not let this node in, if that
+// is so.
+func (n *Node) notReady(err error) error {
+	if l := n.life.Load(); l != nil && !errors.Is(err, ErrClosed) {
+		if reason := l.refusal.Load(); reason != nil {
+			return fmt.Errorf("%w (the cluster does not let this node in: %s)", err, *reason)
+		}
+	}
+	return err
 }

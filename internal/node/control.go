@@ -43,6 +43,8 @@ type question struct {
 	Incarnation wire.Incarnation // of who asks
 	Members     []string         // that it was given, sorted
 	Round       uint64           // of its attempt to form a cluster
+	Budget      int64            // what it can give to entries, in bytes
+	Named       bool             // its user has named that
 }
 
 // answer always says who answers and what that node knows.
@@ -62,14 +64,17 @@ type answer struct {
 	Forming     bool     // that attempt is under way
 	Leaving     bool     // it is about to leave its cluster
 	Able        bool     // it reaches a majority of its Members that belong to no cluster
+	Budget      int64    // what it can give to entries, in bytes
 
 	Granted bool
 	Reason  string // why not
+	Refused bool   // and will not be, as things are
 }
 
 // askAt asks the node at addr, whoever it is now.
 func (l *life) askAt(ctx context.Context, addr string, a ask) (answer, error) {
-	q := question{Ask: a, Name: l.name, Incarnation: l.inc, Members: l.node.cfg.Members, Round: l.round()}
+	q := question{Ask: a, Name: l.name, Incarnation: l.inc, Members: l.node.cfg.Members, Round: l.round(),
+		Budget: l.node.cfg.Budget.Entries, Named: l.node.cfg.Budget.Named}
 	purpose := wire.Join
 	if a == askStatus {
 		purpose = wire.Probe
@@ -110,6 +115,9 @@ func (n *Node) serveControl(conn net.Conn) {
 
 func (l *life) reply(q *question) answer {
 	var err error
+	if l.leads() {
+		l.learnBudget(server(q.Name, q.Incarnation).ID, q.Budget)
+	}
 	switch q.Ask {
 	case askStatus:
 	case askPromise:
@@ -131,6 +139,7 @@ func (l *life) reply(q *question) answer {
 	a.Granted = err == nil
 	if err != nil {
 		a.Reason = err.Error()
+		a.Refused = errors.As(err, new(poorError))
 	}
 	return a
 }

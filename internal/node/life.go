@@ -47,8 +47,10 @@ type life struct {
 	replica    *replica
 	proposer   *proposer
 	forwarding forwarders
-	leaving    atomic.Bool   // it has asked, or is about to ask, to be let go
-	changed    chan struct{} // the seeker, when the leader has changed
+	comers     comers
+	refusal    atomic.Pointer[string] // why it is not let in, as things are
+	leaving    atomic.Bool            // it has asked, or is about to ask, to be let go
+	changed    chan struct{}          // the seeker, when the leader has changed
 
 	mu        sync.Mutex // guards the promise and the attempt
 	promise   promise
@@ -94,7 +96,7 @@ func (n *Node) begin() (*life, error) {
 		l.cancel()
 		return nil, errors.Join(err, l.transport.Close())
 	}
-	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.hold, l.takeOffice, n.log)
+	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.awaitRoom, l.takeOffice, n.log)
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.trimLog)
@@ -193,6 +195,7 @@ func (l *life) watchLeadership() {
 			ctx, cancel := context.WithCancel(l.ctx)
 			stop = cancel
 			done.Go(func() { l.proposer.lead(ctx) })
+			done.Go(func() { l.keepBudgets(ctx) })
 		}
 	}
 }

@@ -31,7 +31,9 @@ type Config struct {
 	DataDir string
 	// LogLimit is how many bytes Raft's log may take.
 	LogLimit int64
-	Logger   hclog.Logger
+	// Budget is what the node can give.
+	Budget Budget
+	Logger hclog.Logger
 }
 
 // Node is one node of a cluster, through all its lives.

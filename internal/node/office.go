@@ -17,6 +17,7 @@ func (l *life) takeOffice(ctx context.Context) {
 		clock.begin(l.outset(ctx))
 	}
 	l.replica.current.Store(true)
+	l.proposer.tellBudget(string(l.id()), l.node.cfg.Budget.Entries)
 }
 
 // outset is the time that a leader begins at which does not know it. Others may:

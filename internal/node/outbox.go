@@ -80,11 +80,12 @@ func (o *outbox) do(ctx context.Context, size int, encode Encode) (Outcome, erro
 			return Outcome{}, err
 		}
 		outcome, err := o.wait(ctx, p, i)
-		if err != nil || outcome.Code != command.TooLate {
+		if err != nil || outcome.Code != command.TooLate && outcome.Code != command.Again {
 			return outcome, err
 		}
-		// The cluster's clock was further ahead than this node knew. It was not
-		// applied, and while there is time left it can be asked for anew.
+		// The cluster's clock was further ahead than this node knew, or more had
+		// to be evicted than the leader thought. It was not applied, and while
+		// there is time left it can be asked for anew.
 		if ctx.Err() != nil {
 			return Outcome{}, gaveUp(ctx, ErrTimeout)
 		}

@@ -43,8 +43,8 @@ type proposer struct {
 	raft    *raft.Raft
 	machine machine
 	clock   *clusterClock
-	hold    func() time.Duration  // how long the next batch has to wait
-	begin   func(context.Context) // called when all that former leaders logged has been applied
+	room    func(context.Context, int) // waits until there is room in the log for so many bytes
+	begin   func(context.Context)      // called when all that former leaders logged has been applied
 	log     logger
 	wake    chan struct{}
 
@@ -54,14 +54,17 @@ type proposer struct {
 	leading bool
 	queue   []submission
 	bytes   int
+	budgets []command.Budget // to be decided
 }
 
 // machine is what the proposer asks the state machine.
 type machine interface {
 	Clock() int64
 	Due(now int64, most int) (command.Threshold, bool)
+	Offer(v *command.Victims, bytes int64)
 	HasDeadlines() bool
 	Refilling() bool
+	Shrinking() bool
 }
 
 // submission is a part that some node wants logged.
@@ -70,9 +73,9 @@ type submission struct {
 	refuse func(command.Refusal)
 }
 
-func newProposer(self uint64, r *raft.Raft, m machine, c *clusterClock, hold func() time.Duration,
+func newProposer(self uint64, r *raft.Raft, m machine, c *clusterClock, room func(context.Context, int),
 	begin func(context.Context), log logger) *proposer {
-	return &proposer{self: self, raft: r, machine: m, clock: c, hold: hold, begin: begin, log: log, wake: make(chan struct{}, 1)}
+	return &proposer{self: self, raft: r, machine: m, clock: c, room: room, begin: begin, log: log, wake: make(chan struct{}, 1)}
 }
 
 // submit takes a part for the next batch. refuse is called if it does not get
@@ -109,13 +112,30 @@ func (p *proposer) tellTime() {
 	notify(p.wake)
 }
 
+// tellBudget has a member's budget decided; 0 is for one that has gone.
+func (p *proposer) tellBudget(member string, bytes int64) {
+	p.mu.Lock()
+	p.budgets = append(p.budgets, command.Budget{Member: member, Bytes: bytes})
+	p.mu.Unlock()
+	notify(p.wake)
+}
+
+// takeBudgets returns what is to be decided of budgets.
+func (p *proposer) takeBudgets() []command.Budget {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	budgets := p.budgets
+	p.budgets = nil
+	return budgets
+}
+
 // take returns the parts of the next batch.
 func (p *proposer) take() []submission {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n, size := 0, 0
-	for n < len(p.queue) && (n == 0 || size+len(p.queue[n].part.Ops) <= batchBytes) {
-		size += len(p.queue[n].part.Ops)
+	n, bytes := 0, 0
+	for n < len(p.queue) && (n == 0 || bytes+len(p.queue[n].part.Ops) <= batchBytes) {
+		bytes += len(p.queue[n].part.Ops)
 		n++
 	}
 	batch := p.queue[:n:n]
@@ -123,7 +143,7 @@ func (p *proposer) take() []submission {
 	if len(p.queue) == 0 {
 		p.queue = nil
 	}
-	p.bytes -= size
+	p.bytes -= bytes
 	return batch
 }
 
@@ -178,6 +198,7 @@ type round struct {
 	timer   *time.Timer
 	stamped int64 // the last stamp, 0 before the first
 	behind  behind
+	decided command.Decisions // of the present batch
 }
 
 // behind is who does not know yet that the last batch is committed.
@@ -193,19 +214,14 @@ const (
 // leadership has ended.
 func (r *round) next(ctx context.Context) bool {
 	batch := r.take()
-	var expire *command.Threshold
-	if t, ok := r.machine.Due(r.clock.now(), expireMost); ok {
-		expire = &t
-	}
-	if len(batch) == 0 && expire == nil && !r.beat() {
+	r.decide(batch)
+	if len(batch) == 0 && !r.decided.Any() && !r.beat() {
 		r.rest(ctx)
 		return true
 	}
-	if d := r.hold(); d > 0 {
-		pause(ctx, d)
-	}
+	r.room(ctx, size(batch))
 	r.stamped = r.clock.stamp(r.machine.Clock())
-	why, err := r.propose(encode(batch, r.stamped, r.clock.source.Now().UnixNano(), expire))
+	why, err := r.propose(encode(batch, r.stamped, r.clock.source.Now().UnixNano(), &r.decided))
 	if err != nil {
 		r.log.Debug("proposing a batch", "parts", len(batch), "error", err)
 		refuseAll(batch, why)
@@ -218,6 +234,16 @@ func (r *round) next(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// decide adds to a batch what it is the leader's to decide: whose budget counts,
+// what has expired, and what may be evicted for the batch.
+func (r *round) decide(batch []submission) {
+	d := &r.decided
+	d.Budgets = r.takeBudgets()
+	d.Expire, d.Expires = r.machine.Due(r.clock.now(), expireMost)
+	d.Victims.Reset()
+	r.machine.Offer(&d.Victims, int64(size(batch)))
 }
 
 // beat reports whether the clock wants a stamp although nothing is written: at
@@ -254,7 +280,7 @@ func (r *round) rest(ctx context.Context) {
 	if r.behind != nobody {
 		return
 	}
-	if r.machine.HasDeadlines() || r.machine.Refilling() {
+	if r.machine.HasDeadlines() || r.machine.Refilling() || r.machine.Shrinking() {
 		r.waits(ctx, duePoll)
 	} else {
 		r.waits(ctx, time.Hour)
@@ -281,14 +307,19 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// encode makes the log entry of a batch.
-func encode(batch []submission, stamp, wall int64, expire *command.Threshold) []byte {
-	const head, partHead = 64, 48
-	size := head
+// size is how many bytes of operations a batch has.
+func size(batch []submission) (bytes int) {
 	for _, s := range batch {
-		size += partHead + len(s.part.Ops)
+		bytes += len(s.part.Ops)
 	}
-	entry := command.AppendBatch(make([]byte, 0, size), stamp, wall, expire, len(batch))
+	return bytes
+}
+
+// encode makes the log entry of a batch.
+func encode(batch []submission, stamp, wall int64, decided *command.Decisions) []byte {
+	const head, partHead = 64, 48
+	room := head + decided.Size() + size(batch) + partHead*len(batch)
+	entry := command.AppendBatch(make([]byte, 0, room), stamp, wall, decided, len(batch))
 	for i := range batch {
 		entry = command.AppendPart(entry, &batch[i].part)
 	}

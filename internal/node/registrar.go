@@ -41,9 +41,13 @@ func (l *life) letIn(q *question) error {
 	joiner := server(q.Name, q.Incarnation)
 	present, former := l.livesOf(joiner)
 	if !present {
+		if err := l.makeRoom(q); err != nil {
+			return fmt.Errorf("letting %s in: %w", joiner.ID, err)
+		}
 		if err := l.raft.AddNonvoter(joiner.ID, joiner.Address, 0, configurationTimeout).Error(); err != nil {
 			return fmt.Errorf("adding %s: %w", joiner.ID, err)
 		}
+		l.comers.arrived(joiner.ID)
 	}
 	for _, id := range former {
 		if err := l.raft.RemoveServer(id, 0, configurationTimeout).Error(); err != nil {

@@ -33,7 +33,7 @@ type replica struct {
 	at    position
 	votes bool        // this node has been given its vote, as far as has been applied here
 	open  *replicaCut // that is being sent, or nil
-	ended transfer    // the last one that was
+	ended time.Time   // when the last one was
 
 	asOf    atomic.Pointer[asOf] // what the leader had committed when it was asked, nil before
 	current atomic.Bool          // a stamp that is newer has been applied, or this node leads
@@ -41,12 +41,6 @@ type replica struct {
 
 // asOf is a leader's commit index in its term.
 type asOf struct{ term, index uint64 }
-
-// transfer is a sending of the state that is over.
-type transfer struct {
-	at   time.Time
-	size int64
-}
 
 // position is what a snapshot of the present state has to say of itself.
 type position struct {
@@ -240,7 +234,7 @@ func (c *replicaCut) end() {
 	c.replica.mu.Lock()
 	defer c.replica.mu.Unlock()
 	if c.replica.open == c {
-		c.replica.open, c.replica.ended = nil, transfer{at: time.Now(), size: c.Size()}
+		c.replica.open, c.replica.ended = nil, time.Now()
 		c.replica.log.Unpin()
 	}
 }

@@ -266,16 +266,28 @@ func (s *seeker) join(ctx context.Context, a answer) error {
 			return nil
 		}
 		if reply.Granted {
+			s.refusal.Store(nil)
 			s.node.log.Info("joining a cluster", "cluster", a.Cluster, "leader", addr)
 			return nil
 		}
-		s.node.log.Debug("not let in yet", "by", addr, "reason", reply.Reason)
+		s.notLetIn(addr, reply)
 		if reply.Leads || reply.Leader == "" || reply.Cluster != a.Cluster {
 			return nil
 		}
 		a = reply
 	}
 	return nil
+}
+
+// notLetIn notes why; once and aloud if that will not change by itself.
+func (s *seeker) notLetIn(by string, a answer) {
+	if !a.Refused {
+		s.node.log.Debug("not let in yet", "by", by, "reason", a.Reason)
+		return
+	}
+	if former := s.refusal.Swap(&a.Reason); former == nil || *former != a.Reason {
+		s.node.log.Warn("the cluster does not let this node in", "by", by, "reason", a.Reason)
+	}
 }
 
 // joining waits for the leader of a cluster that this node has asked to let it

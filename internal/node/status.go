@@ -1,6 +1,10 @@
 package node
 
-import "github.com/hashicorp/raft"
+import (
+	"math"
+
+	"github.com/hashicorp/raft"
+)
 
 // Status is what a node says of itself to its own process.
 type Status struct {
@@ -9,9 +13,12 @@ type Status struct {
 	Term         uint64
 	AppliedIndex uint64
 	Entries      int
-	Bytes        int64 // of keys and values
+	Accounted    int64  // what entries, the log in memory and open transfers take, in bytes
+	Budget       int64  // what that may reach
+	BudgetOf     string // server id of the member whose budget is the smallest
 	LogBytes     int64
 	Expirations  uint64
+	Evictions    uint64
 	Member       bool // it is in the configuration
 	Votes        bool // with a vote
 	Leads        bool
@@ -20,12 +27,19 @@ type Status struct {
 
 // Status returns the state of this moment.
 func (n *Node) Status() Status {
-	s := Status{AppliedIndex: n.machine.Index(), Expirations: n.machine.Expirations()}
-	s.Entries, s.Bytes = n.machine.Size()
+	s := Status{AppliedIndex: n.machine.Index(), Expirations: n.machine.Expirations(),
+		Evictions: n.machine.Evictions()}
+	account := n.machine.Account()
+	s.Entries, s.Accounted, s.BudgetOf = account.Entries, account.Used, account.Ruler
+	s.Budget = min(account.Limit, math.MaxInt64-n.cfg.Budget.Log) + n.cfg.Budget.Log
+	if account.Ruler == "" {
+		s.Budget = n.cfg.Budget.Total()
+	}
 	l := n.life.Load()
 	if l == nil {
 		return s
 	}
+	s.Accounted += n.cfg.Budget.Log - l.room()
 	leader, _ := l.raft.LeaderWithID()
 	suffrage, member := l.suffrage()
 	s.ID, s.Leader = string(l.id()), string(leader)

@@ -116,7 +116,8 @@ func (l *life) isEstablished(ctx context.Context) bool {
 // status is what this node says of itself to whoever asks.
 func (l *life) status(q *question) answer {
 	a := answer{Name: l.name, Incarnation: l.inc, Cluster: l.cluster(), Members: l.node.cfg.Members,
-		Term: l.raft.CurrentTerm(), Commit: l.raft.CommitIndex(), Leads: l.leads(), Time: l.node.clock.now()}
+		Term: l.raft.CurrentTerm(), Commit: l.raft.CommitIndex(), Leads: l.leads(), Time: l.node.clock.now(),
+		Budget: l.node.cfg.Budget.Entries}
 	if address, _ := l.raft.LeaderWithID(); address != "" {
 		a.Leader = string(address)
 	}

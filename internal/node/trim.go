@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -16,16 +17,13 @@ const (
 	afterTransfer = 3 * time.Second
 	// afterFailure is how long a disk is left alone that took no snapshot.
 	afterFailure = time.Second
-	// overrun is how many times its limit the log may take for the sake of a
-	// transfer before writes are held back, so that the transfer can end. Each
-	// batch waits up to holdMost, the longer the further the log goes on towards
-	// what the state itself takes. There the transfer is given up.
-	overrun  = 2
-	holdMost = 20 * time.Millisecond
+	// holdMost is how long a batch is held back at the most, so that a transfer
+	// can end before what it keeps takes more than there is for it.
+	holdMost = 100 * time.Millisecond
 )
 
 // errOverrun is what a transfer of the state is given up with.
-var errOverrun = errors.New("a transfer of the state takes so long that the log has grown larger than the state")
+var errOverrun = errors.New("a transfer of the state takes so long that what it keeps has taken all there is for it")
 
 // trimLog has raft trim its log when that takes more than its limit. With the
 // state all in memory a snapshot is no more than a mark, see snapshot.Lazy.
@@ -44,7 +42,7 @@ func (l *life) trimLog() {
 		if l.log.Bytes() <= l.node.cfg.LogLimit {
 			continue
 		}
-		if !l.lazy.Receiving() && !l.replica.transferring(l.log.Bytes()-overrun*l.node.cfg.LogLimit) {
+		if !l.lazy.Receiving() && !l.transferring() {
 			err := l.trimNow()
 			if err == nil {
 				continue
@@ -79,7 +77,7 @@ func (l *life) trimDisk() {
 	}
 	keep := newest.Index
 	if lowest, ok := l.files.Sending(afterTransfer); ok {
-		if l.disk.Bytes() > 2*overrun*enough {
+		if l.disk.Bytes() > 4*enough {
 			l.node.log.Warn("giving up a transfer of the state", "error", errOverrun)
 			l.files.GiveUp()
 		} else {
@@ -93,38 +91,61 @@ func (l *life) trimDisk() {
 	}
 }
 
+// room is how many bytes are left, of those for the log and for what a transfer
+// keeps of entries that change meanwhile.
+func (l *life) room() int64 {
+	room := l.node.cfg.Budget.Log - l.replica.undo()
+	if l.disk == nil {
+		room -= l.log.Bytes()
+	}
+	return room
+}
+
+// undo is how many bytes an open transfer keeps alive beside the state.
+func (r *replica) undo() int64 {
+	r.mu.Lock()
+	cut := r.open
+	r.mu.Unlock()
+	if cut == nil {
+		return 0
+	}
+	return cut.Undo()
+}
+
 // transferring reports whether the log must be left alone because the state is
-// being sent, or has been a moment ago. beyond is how many bytes the log is over
-// what it may take for that.
-func (r *replica) transferring(beyond int64) bool {
+// being sent, or has been a moment ago. When there is hardly room left, that is
+// over.
+func (l *life) transferring() bool {
+	r, room := l.replica, l.room()
 	r.mu.Lock()
 	cut, ended := r.open, r.ended
 	r.mu.Unlock()
 	if cut == nil {
 		// What came during the transfer has yet to be sent: without it the
 		// receiver would need the whole state once more, and so on for ever.
-		return time.Since(ended.at) < afterTransfer && beyond <= ended.size
+		return time.Since(ended) < afterTransfer && room > l.node.cfg.Budget.Log/3
 	}
-	if beyond > cut.Size() {
+	if room <= l.node.cfg.Budget.Log/8 {
 		cut.Abort(errOverrun)
 		return false
 	}
 	return true
 }
 
-// hold is how long the next batch has to wait for a transfer.
-func (l *life) hold() time.Duration {
-	beyond := l.log.Bytes() - overrun*l.node.cfg.LogLimit
-	if beyond <= 0 {
-		return 0
+// awaitRoom holds a batch of so many bytes back for a transfer, or for the log to
+// be trimmed. It begins when a third of the room is left, and grows until the
+// writes are as slow as they must be for the transfer to come first. With no room
+// at all the batch waits for it, but not for ever: it may be larger than all the
+// room there is.
+func (l *life) awaitRoom(ctx context.Context, bytes int) {
+	third := l.node.cfg.Budget.Log / 3
+	if room := l.room(); room > 0 && room < third {
+		pause(ctx, min(holdMost, holdMost/10*time.Duration(third-room)/time.Duration(room)))
 	}
-	l.replica.mu.Lock()
-	cut := l.replica.open
-	l.replica.mu.Unlock()
-	if cut == nil {
-		return 0
+	for began := time.Now(); l.room() < int64(bytes) && time.Since(began) < holdMost && ctx.Err() == nil; {
+		notify(l.logOver)
+		pause(ctx, trimPause/10)
 	}
-	return time.Duration(float64(holdMost) * min(1, float64(beyond)/float64(cut.Size())))
 }
 
 var _ raft.ConfigurationStore = (*replica)(nil)
