@@ -122,7 +122,6 @@ func (n *Node) tickClock() {
 // deliver hears what the state machine has applied.
 func (n *Node) deliver(origin, first uint64, results []command.Result, stamp int64) {
 	if l := n.life.Load(); l != nil && origin == uint64(l.origin) {
-		n.clock.asked(stamp)
 		n.outbox.applied(first, results, stamp)
 	}
 }
@@ -134,7 +133,7 @@ func (n *Node) restored() {
 		if l.replica.timely() {
 			n.clock.restored(n.machine.Clock())
 		}
-		n.outbox.restored(func(first uint64, count int) ([]command.Result, bool) {
+		n.outbox.restored(n.machine.Clock(), func(first uint64, count int) ([]command.Result, bool) {
 			return n.machine.Answered(uint64(l.origin), first, count)
 		})
 	}
