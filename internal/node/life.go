@@ -31,8 +31,17 @@ const (
 type life struct {
 	node *Node
 	inc  wire.Incarnation
-	// origin is who the operations of this node are from. Their numbers begin
-	// anew with every process, so a life that goes on needs another one.
+	// origin is who the operations of this life are from, for the tables of what
+	// has been applied. It is the incarnation of a life that began in this process.
+	//
+	// The sequences of operations begin anew with every process. The schedule for
+	// which a life that goes on has an origin of its own: a process hands over
+	// sequences 1 to 9 and is killed. Its successor goes on with the incarnation
+	// and hands over 1, another write. The replicas have the result of 1 of that
+	// origin still, so the write would be answered by it and not applied; or the
+	// part of the former process, which the leader still has, would be applied and
+	// answer the callers of this one. It is not even enough to go on with a higher
+	// sequence: nobody knows which was the highest that was handed over.
 	origin  wire.Incarnation
 	resumed bool // the life began in another process
 
@@ -74,7 +83,7 @@ func (l *life) address() raft.ServerAddress { return wire.Address(l.name, l.inc)
 func (n *Node) begin() (*life, error) {
 	l := &life{node: n, inc: wire.NewIncarnation(), name: n.cfg.Name, severed: make(chan struct{}),
 		changed: make(chan struct{}, 1), logOver: make(chan struct{}, 1)}
-	l.origin = l.inc // also where the life goes on that is in the data directory
+	l.origin = l.inc
 	if n.home != nil {
 		inc, cluster, err := n.home.whose()
 		if err != nil {
@@ -82,6 +91,9 @@ func (n *Node) begin() (*life, error) {
 		}
 		l.inc = inc
 		l.clusterID.Store(uint64(cluster))
+		if cluster == 0 { // it has been made just now, and was nobody's origin before
+			l.origin = inc
+		}
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.raftLog = &mutableLog{Logger: n.log.Named("raft")}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/inelpandzic/imdgo/forward"
 	"github.com/inelpandzic/imdgo/fsm"
 	"github.com/inelpandzic/imdgo/internal/command"
 	"github.com/inelpandzic/imdgo/internal/wire"
@@ -44,7 +45,8 @@ type Node struct {
 	clock     *clusterClock
 	outbox    *outbox
 	courier   *courier
-	registrar chan struct{} // of one: taken while the configuration is changed
+	forwarded *forward.Server // what others hand over to this node
+	registrar chan struct{}   // of one: taken while the configuration is changed
 
 	life   atomic.Pointer[life] // nil between two lives, and at the end
 	failed chan error           // of one: what ends the node
@@ -64,7 +66,7 @@ type Node struct {
 // nothing is left behind, except that the listener is the caller's to close.
 func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, log: cfg.Logger,
-		clock: newClusterClock(cfg.Clock), registrar: make(chan struct{}, 1),
+		clock: newClusterClock(cfg.Clock), forwarded: forward.NewServer(), registrar: make(chan struct{}, 1),
 		failed: make(chan error, 1), supervised: make(chan struct{})}
 	if cfg.DataDir != "" {
 		var err error
