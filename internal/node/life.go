@@ -49,6 +49,7 @@ type life struct {
 	name       string // of the node: what others dial
 	raft       *raft.Raft
 	transport  *raft.NetworkTransport
+	inbound    *inbound
 	raftLog    *mutableLog
 	stream     *wire.Stream
 	logOver    chan struct{} // of one: the log has grown beyond its limit
@@ -100,13 +101,15 @@ func (n *Node) begin() (*life, error) {
 	l.stream = n.port.Stream(l.cluster, l.inc)
 	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: l.stream, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
-	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx,
-		term: func() uint64 { return l.raft.CurrentTerm() }} // nothing is applied before there is a cluster
+	term := func() uint64 { return l.raft.CurrentTerm() } // nothing comes or is applied before there is raft
+	l.inbound = newInbound(l.transport.Consumer(), term, l.stream.SeverInbound, n.log)
+	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx, term: term}
 	if err := l.start(); err != nil {
 		l.cancel()
 		return nil, errors.Join(err, l.transport.Close())
 	}
 	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.hold, l.takeOffice, n.log)
+	l.tasks.Go(func() { l.inbound.run(l.ctx) })
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.trimLog)
@@ -119,7 +122,7 @@ func (l *life) start() (err error) {
 		return err
 	}
 	l.replica.log, l.replica.store = l.log, l.snapshots
-	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx})
+	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx, l.inbound})
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), l.log.Close())
 	}
@@ -254,6 +257,7 @@ func (l *life) end() {
 		l.node.log.Debug("closing raft's transport", "error", err)
 	}
 	close(l.severed)
+	waitAtMost(shutdownTimeout, l.inbound.drains.Wait)
 	waitAtMost(shutdownTimeout, func() {
 		if err := l.raft.Shutdown().Error(); err != nil {
 			l.node.log.Warn("shutting raft down", "error", err)
