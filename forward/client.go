@@ -21,16 +21,17 @@ const keepFrame = 1 << 20
 // Client hands parts to the leader at the other end of a connection.
 type Client struct {
 	conn  net.Conn
+	hello []byte // what goes before the first part; nil once it has gone
 	frame []byte // used again; the caller of Send sees to it that only one does
 	done  sync.WaitGroup
 }
 
-// NewClient takes over conn. refused is called for every part that the leader
+// NewClient takes over conn, for the parts of one origin. refused is called for every part that the leader
 // did not take; broken once, when the connection has ended for any reason:
 // what was sent and not refused may have been logged or not. Both are called on
 // the client's own goroutine.
-func NewClient(conn net.Conn, refused func(first uint64, why command.Refusal), broken func(error)) *Client {
-	c := &Client{conn: conn}
+func NewClient(conn net.Conn, origin uint64, refused func(first uint64, why command.Refusal), broken func(error)) *Client {
+	c := &Client{conn: conn, hello: appendOrigin(nil, origin)}
 	c.done.Go(func() {
 		r := bufio.NewReaderSize(conn, 512)
 		for {
@@ -50,8 +51,9 @@ func NewClient(conn net.Conn, refused func(first uint64, why command.Refusal), b
 // that the connection has ended and that the part may have arrived.
 func (c *Client) Send(p *command.Part) error {
 	// One write, so one packet and one system call for what is small.
-	c.frame = append(appendPartHead(c.frame[:0], p), p.Ops...)
+	c.frame = append(appendPartHead(append(c.frame[:0], c.hello...), p), p.Ops...)
 	frame := c.frame
+	c.hello = nil
 	if cap(c.frame) > keepFrame {
 		c.frame = nil
 	}

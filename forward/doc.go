@@ -7,9 +7,11 @@
 // Frames are valid MessagePack, written and read by hand, so that other tools
 // can look at them:
 //
+//	origin  = [3, origin uint64]
 //	part    = [1, low uint64, first uint64, base uint64, count uint64, operations bin32]
 //	refusal = [2, first uint64, reason uint8]
 //
-// The origin is not in the frame: it is the incarnation that the connection's
-// preamble named.
+// A connection begins with the origin, whose sequences its parts are numbered
+// by. That is not always the incarnation which the preamble has named: see
+// internal/node.
 package forward

@@ -47,6 +47,9 @@ func overBoth(t *testing.T, f func(t *testing.T, connect func(testing.TB) (net.C
 	t.Run("tcp", func(t *testing.T) { f(t, tcp) })
 }
 
+// from puts before frames what a connection begins with.
+func from(frames []byte) []byte { return append(appendOrigin(nil, origin), frames...) }
+
 // watched is a client, with what it was told.
 type watched struct {
 	*Client
@@ -62,7 +65,7 @@ type refusal struct {
 
 func watch(conn net.Conn, refused func(refusal)) *watched {
 	w := &watched{broken: make(chan error, 8)}
-	w.Client = NewClient(conn, func(first uint64, why command.Refusal) {
+	w.Client = NewClient(conn, origin, func(first uint64, why command.Refusal) {
 		w.mu.Lock()
 		w.refusals = append(w.refusals, refusal{first, why})
 		w.mu.Unlock()
@@ -94,7 +97,7 @@ func TestPartsAndRefusals(t *testing.T) {
 		served := make(chan error, 1)
 		var refusing sync.WaitGroup
 		go func() {
-			err := Serve(there, origin, func(p command.Part, refuse func(command.Refusal)) {
+			err := NewServer().Serve(t.Context(), there, func(p command.Part, refuse func(command.Refusal)) {
 				if p.Origin != origin || p.Check() != nil {
 					t.Errorf("submitted %+v, %v", p, p.Check())
 				}
@@ -147,7 +150,7 @@ func TestAnOriginIsHeldBack(t *testing.T) {
 		var submitted atomic.Int64
 		done := make(chan error, 1)
 		go func() {
-			done <- Serve(there, origin, func(command.Part, func(command.Refusal)) {
+			done <- NewServer().Serve(t.Context(), there, func(command.Part, func(command.Refusal)) {
 				submitted.Add(1)
 				<-room
 			})
@@ -291,14 +294,14 @@ func TestARefusalTakesNoLongerThanItsTimeout(t *testing.T) {
 		served := make(chan error, 1)
 		var took time.Duration
 		go func() {
-			served <- Serve(there, origin, func(_ command.Part, refuse func(command.Refusal)) {
+			served <- NewServer().Serve(t.Context(), there, func(_ command.Part, refuse func(command.Refusal)) {
 				began := time.Now()
 				refuse(command.Full)
 				refuse(command.Full) // which the contract does not allow, but must not hang either
 				took = time.Since(began)
 			})
 		}()
-		_, _ = here.Write(frameOf(markers(1, 1)))
+		_, _ = here.Write(from(frameOf(markers(1, 1))))
 		if err := <-served; took != refusalTimeout {
 			t.Errorf("refusing took %v, serving ended with %v", took, err)
 		}
@@ -311,26 +314,30 @@ func TestARefusalTakesNoLongerThanItsTimeout(t *testing.T) {
 // Only an end between two parts is a proper one.
 func TestServeSaysHowItEnded(t *testing.T) {
 	overBoth(t, func(t *testing.T, connect func(testing.TB) (net.Conn, net.Conn)) {
-		frame := frameOf(markers(1, 3))
+		frame, hello := from(frameOf(markers(1, 3))), originSize
 		for name, c := range map[string]struct {
 			sent []byte
 			want error
 			n    int
 		}{
 			"nothing":              {nil, nil, 0},
+			"half an origin":       {frame[:5], io.ErrUnexpectedEOF, 0},
+			"no origin":            {frame[hello:], ErrFrame, 0},
+			"origin 0":             {appendOrigin(nil, 0), ErrFrame, 0},
+			"an origin":            {frame[:hello], nil, 0},
 			"a part":               {frame, nil, 1},
-			"half a head":          {frame[:20], io.ErrUnexpectedEOF, 0},
-			"a head":               {frame[:partHead], io.ErrUnexpectedEOF, 0},
-			"a part and half one":  {append(slices.Clone(frame), frame[:len(frame)-1]...), io.ErrUnexpectedEOF, 1},
+			"half a head":          {frame[:hello+20], io.ErrUnexpectedEOF, 0},
+			"a head":               {frame[:hello+partHead], io.ErrUnexpectedEOF, 0},
+			"a part and half one":  {append(slices.Clone(frame), frame[hello:len(frame)-1]...), io.ErrUnexpectedEOF, 1},
 			"a part and no frame":  {append(slices.Clone(frame), make([]byte, partHead)...), ErrFrame, 1},
-			"a part that is wrong": {frameOf(markers(0, 1)), ErrFrame, 0},
+			"a part that is wrong": {from(frameOf(markers(0, 1))), ErrFrame, 0},
 		} {
 			t.Run(name, func(t *testing.T) {
 				here, there := connect(t)
 				served := make(chan error, 1)
 				submitted := 0
 				go func() {
-					served <- Serve(there, origin, func(command.Part, func(command.Refusal)) { submitted++ })
+					served <- NewServer().Serve(t.Context(), there, func(command.Part, func(command.Refusal)) { submitted++ })
 				}()
 				_, _ = here.Write(c.sent)
 				_ = here.Close()
@@ -350,9 +357,9 @@ func TestRefusingAfterTheEnd(t *testing.T) {
 	var refuse func(command.Refusal)
 	served := make(chan error, 1)
 	go func() {
-		served <- Serve(there, origin, func(_ command.Part, r func(command.Refusal)) { refuse = r })
+		served <- NewServer().Serve(t.Context(), there, func(_ command.Part, r func(command.Refusal)) { refuse = r })
 	}()
-	_, _ = here.Write(frameOf(markers(1, 1)))
+	_, _ = here.Write(from(frameOf(markers(1, 1))))
 	_ = here.Close()
 	if err := <-served; err != nil {
 		t.Error(err)

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ var ErrFrame = errors.New("malformed frame")
 
 // MessagePack's type bytes.
 const (
+	array2   = 0x92
 	array3   = 0x93
 	array6   = 0x96
 	uint8At  = 0xcc
@@ -24,9 +26,11 @@ const (
 
 	kindPart    = 1
 	kindRefusal = 2
+	kindOrigin  = 3
 
 	partHead    = 2 + 4*9 + 5
 	refusalSize = 2 + 9 + 2
+	originSize  = 2 + 9
 )
 
 // appendPartHead adds all of a part's frame but its operations.
@@ -39,6 +43,10 @@ func appendPartHead(dst []byte, p *command.Part) []byte {
 	return binary.BigEndian.AppendUint32(dst, uint32(len(p.Ops)))
 }
 
+func appendOrigin(dst []byte, origin uint64) []byte {
+	return appendUint64(append(dst, array2, kindOrigin), origin)
+}
+
 func appendRefusal(dst []byte, first uint64, r command.Refusal) []byte {
 	dst = appendUint64(append(dst, array3, kindRefusal), first)
 	return append(dst, uint8At, byte(r))
@@ -48,9 +56,22 @@ func appendUint64(dst []byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, uint64At), n)
 }
 
+// readOrigin reads what a connection begins with.
+func readOrigin(r io.Reader) (uint64, error) {
+	var b [originSize]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return 0, err
+	}
+	origin := binary.BigEndian.Uint64(b[3:])
+	if b[0] != array2 || b[1] != kindOrigin || b[2] != uint64At || origin == 0 {
+		return 0, fmt.Errorf("%w: origin % x", ErrFrame, b)
+	}
+	return origin, nil
+}
+
 // readPart reads a frame and checks all of it: whatever it returns may be put
 // into the log. io.EOF means that the connection ended between two frames.
-func readPart(r *bufio.Reader) (command.Part, error) {
+func readPart(ctx context.Context, r *bufio.Reader, in *stay) (command.Part, error) {
 	var head [partHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return command.Part{}, err
@@ -70,7 +91,7 @@ func readPart(r *bufio.Reader) (command.Part, error) {
 	if size > command.MaxPart || numbers[3] > command.MaxWindow || numbers[2] > 1<<62 {
 		return command.Part{}, fmt.Errorf("%w: %d operations in %d bytes", ErrFrame, numbers[3], size)
 	}
-	ops, err := readBytes(r, int(size))
+	ops, err := readBytes(ctx, r, int(size), in)
 	if err != nil {
 		return command.Part{}, err
 	}
@@ -83,19 +104,27 @@ func readPart(r *bufio.Reader) (command.Part, error) {
 
 // readBytes reads n bytes without believing n before they are there: a peer
 // that announces the most there may be and sends nothing costs a small buffer.
-func readBytes(r io.Reader, n int) ([]byte, error) {
-	const step = 256 << 10
-	b := make([]byte, 0, min(n, step))
+// What is larger than that also needs room.
+func readBytes(ctx context.Context, r io.Reader, n int, in *stay) ([]byte, error) {
+	b := make([]byte, 0, min(n, smallPart))
 	for len(b) < n {
 		have := len(b)
-		take := min(n-have, max(step, have))
-		b = append(b, make([]byte, take)...)
+		if have == smallPart {
+			if err := in.enter(ctx, n); err != nil {
+				return nil, fmt.Errorf("reading a frame of %d bytes: %w", n, err)
+			}
+		}
+		take := min(n-have, max(smallPart, have))
+		more := make([]byte, have+take) // append would take a quarter beyond
+		copy(more, b)
+		b = more
 		if _, err := io.ReadFull(r, b[have:]); err != nil {
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF // the frame has begun
 			}
 			return nil, fmt.Errorf("reading a frame of %d bytes: %w", n, err)
 		}
+		in.came(take)
 	}
 	return b, nil
 }

@@ -3,6 +3,7 @@ package forward
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"reflect"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -35,8 +37,12 @@ func large(first uint64, size int) command.Part {
 func frameOf(p command.Part) []byte { return append(appendPartHead(nil, &p), p.Ops...) }
 
 func readOne(frame []byte) (command.Part, error) {
-	return readPart(bufio.NewReader(bytes.NewReader(frame)))
+	in := newRoom().stay()
+	defer in.leave()
+	return readPart(context.Background(), bufio.NewReader(bytes.NewReader(frame)), in)
 }
+
+func (r *room) stay() *stay { return &stay{room: r, until: time.Now().Add(time.Minute)} }
 
 func samePart(a, b command.Part) bool {
 	return a.Low == b.Low && a.First == b.First && a.Base == b.Base && a.Count == b.Count && bytes.Equal(a.Ops, b.Ops)
@@ -54,12 +60,12 @@ func TestPartsComeBackAsTheyWereWritten(t *testing.T) {
 	}
 	r := bufio.NewReader(bytes.NewReader(stream))
 	for i, want := range parts {
-		got, err := readPart(r)
+		got, err := readPart(context.Background(), r, newRoom().stay())
 		if err != nil || !samePart(got, want) {
 			t.Fatalf("part %d: %d operations in %d bytes, error %v", i, got.Count, len(got.Ops), err)
 		}
 	}
-	if _, err := readPart(r); err != io.EOF {
+	if _, err := readPart(context.Background(), r, newRoom().stay()); err != io.EOF {
 		t.Errorf("after the last frame: %v", err)
 	}
 }
@@ -74,6 +80,13 @@ func TestFramesAreMessagePack(t *testing.T) {
 	}
 	if want := []any{int8(1), uint64(5), uint64(7), uint64(17e9), uint64(3), p.Ops}; !reflect.DeepEqual(got, want) {
 		t.Errorf("a part is %#v, want %#v", got, want)
+	}
+	got = nil
+	if err := msgpack.Unmarshal(appendOrigin(nil, 7), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := []any{int8(3), uint64(7)}; !reflect.DeepEqual(got, want) {
+		t.Errorf("an origin is %#v, want %#v", got, want)
 	}
 	got = nil
 	if err := msgpack.Unmarshal(appendRefusal(nil, 7, command.Full), &got); err != nil {
@@ -193,7 +206,9 @@ func FuzzReadPart(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		r := bufio.NewReader(bytes.NewReader(stream))
 		for rest := stream; ; {
-			p, err := readPart(r)
+			in := newRoom().stay()
+			p, err := readPart(context.Background(), r, in)
+			in.leave()
 			if err != nil {
 				if !errors.Is(err, ErrFrame) && !errors.Is(err, io.ErrUnexpectedEOF) && (err != io.EOF || len(rest) > 0) {
 					t.Fatalf("%d bytes are left: %v", len(rest), err)

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,51 +22,74 @@ const refusalTimeout = 100 * time.Millisecond
 // time later, at most once, from any goroutine.
 type Submit func(p command.Part, refuse func(command.Refusal))
 
-// Serve reads the parts of one origin until the connection ends. It returns nil
-// when the other side closed it between two parts, and [ErrFrame] when what it
-// sent cannot be taken.
-func Serve(conn net.Conn, origin uint64, submit Submit) error {
-	s := &server{conn: conn}
-	r := bufio.NewReaderSize(conn, 64<<10)
-	for {
-		p, err := readInTime(conn, r)
-		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-			return nil
+// Server reads what other nodes forward to this one. What unfinished parts take
+// is bounded over all of its connections.
+type Server struct{ room *room }
+
+// NewServer returns a server that has nothing to be closed.
+func NewServer() *Server { return &Server{newRoom()} }
+
+// Serve reads the parts of one origin, which is what the connection begins with,
+// until the connection or ctx ends; with ctx it closes the connection. It returns
+// nil when the other side closed it between two parts, and [ErrFrame] when what
+// it sent cannot be taken.
+func (s *Server) Serve(ctx context.Context, conn net.Conn, submit Submit) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	c := &served{conn: conn, r: bufio.NewReaderSize(conn, 64<<10), part: stay{room: s.room, conn: conn}}
+	var origin uint64
+	err := c.inTime(func() (err error) {
+		origin, err = readOrigin(c.r)
+		return err
+	})
+	for err == nil {
+		var p command.Part
+		err = c.inTime(func() (err error) {
+			defer c.part.leave()
+			p, err = readPart(ctx, c.r, &c.part)
+			return err
+		})
+		if err == nil {
+			p.Origin = origin
+			first := p.First
+			submit(p, func(why command.Refusal) { c.refuse(first, why) })
 		}
-		if err != nil {
-			return fmt.Errorf("serving %016x: %w", origin, err)
-		}
-		p.Origin = origin
-		first := p.First
-		submit(p, func(why command.Refusal) { s.refuse(first, why) })
 	}
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving %016x: %w", origin, err)
 }
 
-// readInTime waits for a frame for as long as it takes, and for the rest of it
-// no longer than the other side would wait for it to be taken.
-func readInTime(conn net.Conn, r *bufio.Reader) (command.Part, error) {
-	if _, err := r.Peek(1); err != nil {
-		return command.Part{}, err
+// served is one connection.
+type served struct {
+	conn net.Conn
+	r    *bufio.Reader
+	part stay       // that is coming in
+	mu   sync.Mutex // guards writing
+}
+
+// inTime waits for a frame for as long as it takes, and for the rest of it no
+// longer than the other side would wait for it to be taken.
+func (c *served) inTime(read func() error) error {
+	if _, err := c.r.Peek(1); err != nil {
+		return err
 	}
+	c.part.until = time.Now().Add(writeTimeout)
 	// If a connection takes no deadline it has ended, and what has come of it is
 	// in the buffer.
-	_ = conn.SetReadDeadline(time.Now().Add(writeTimeout))
-	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
-	return readPart(r)
+	_ = c.conn.SetReadDeadline(c.part.until)
+	defer func() { _ = c.conn.SetReadDeadline(time.Time{}) }()
+	return read()
 }
 
-type server struct {
-	mu   sync.Mutex // guards writing
-	conn net.Conn
-}
-
-func (s *server) refuse(first uint64, why command.Refusal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_ = s.conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
-	if _, err := s.conn.Write(appendRefusal(nil, first, why)); err != nil {
+func (c *served) refuse(first uint64, why command.Refusal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
+	if _, err := c.conn.Write(appendRefusal(nil, first, why)); err != nil {
 		// The origin must not go on believing that the part was taken. It takes
 		// the end of the connection for "may have been logged" and asks again.
-		_ = s.conn.Close()
+		_ = c.conn.Close()
 	}
 }

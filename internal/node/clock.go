@@ -81,7 +81,7 @@ func (c *clusterClock) now() int64 {
 }
 
 // asked takes note of the stamp of a batch that has in it what this node asked
-// for. It was given after that, so it is no older than the caller has waited,
+// for, or of a state that has. It was given after that, so it is no older than the caller has waited,
 // and whoever writes on a node that is still catching up can read it there.
 func (c *clusterClock) asked(stamp int64) {
 	if !c.known() {

@@ -47,6 +47,7 @@ func (n *Node) Close() error {
 // depart stops the search first: a life that is being taken out of its cluster
 // must not wonder why, and begin another.
 func (n *Node) depart(ctx context.Context) error {
+	n.closing.Store(true)
 	n.seeking()
 	<-n.supervised
 	l := n.life.Load()
@@ -58,6 +59,7 @@ func (n *Node) depart(ctx context.Context) error {
 
 // resign hands leadership over, if this node has it and there is somebody.
 func (n *Node) resign(ctx context.Context) error {
+	n.closing.Store(true)
 	n.seeking()
 	<-n.supervised
 	l := n.life.Load()

@@ -63,6 +63,7 @@ type answer struct {
 	Round       uint64   // of its latest attempt to form a cluster
 	Forming     bool     // that attempt is under way
 	Leaving     bool     // it is about to leave its cluster
+	Closing     bool     // it is about to end, whether it leaves or not
 	Able        bool     // it reaches a majority of its Members that belong to no cluster
 	Budget      int64    // what it can give to entries, in bytes
 

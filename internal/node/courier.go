@@ -197,12 +197,12 @@ func (c *courier) dial(ctx context.Context, r *route, refused func(uint64, comma
 	defer cancel()
 	to := r.leader
 	conn, err := to.life.node.port.Dial(ctx, to.addr, wire.Preamble{
-		Purpose: wire.Forward, Cluster: to.life.cluster(), Target: to.inc, Origin: to.life.origin})
+		Purpose: wire.Forward, Cluster: to.life.cluster(), Target: to.inc, Origin: to.life.inc})
 	if err != nil {
 		c.log.Debug("reaching the leader", "leader", to.addr, "error", err)
 		return false
 	}
-	client := forward.NewClient(conn, refused, func(error) {
+	client := forward.NewClient(conn, uint64(to.life.origin), refused, func(error) {
 		r.broken.Store(true)
 		c.out.signal()
 	})

@@ -31,8 +31,17 @@ const (
 type life struct {
 	node *Node
 	inc  wire.Incarnation
-	// origin is who the operations of this node are from. Their numbers begin
-	// anew with every process, so a life that goes on needs another one.
+	// origin is who the operations of this life are from, for the tables of what
+	// has been applied. It is the incarnation of a life that began in this process.
+	//
+	// The sequences of operations begin anew with every process. The schedule for
+	// which a life that goes on has an origin of its own: a process hands over
+	// sequences 1 to 9 and is killed. Its successor goes on with the incarnation
+	// and hands over 1, another write. The replicas have the result of 1 of that
+	// origin still, so the write would be answered by it and not applied; or the
+	// part of the former process, which the leader still has, would be applied and
+	// answer the callers of this one. It is not even enough to go on with a higher
+	// sequence: nobody knows which was the highest that was handed over.
 	origin  wire.Incarnation
 	resumed bool // the life began in another process
 
@@ -40,6 +49,7 @@ type life struct {
 	name       string // of the node: what others dial
 	raft       *raft.Raft
 	transport  *raft.NetworkTransport
+	inbound    *inbound
 	raftLog    *mutableLog
 	stream     *wire.Stream
 	logOver    chan struct{} // of one: the log has grown beyond its limit
@@ -76,7 +86,7 @@ func (l *life) address() raft.ServerAddress { return wire.Address(l.name, l.inc)
 func (n *Node) begin() (*life, error) {
 	l := &life{node: n, inc: wire.NewIncarnation(), name: n.cfg.Name, severed: make(chan struct{}),
 		changed: make(chan struct{}, 1), logOver: make(chan struct{}, 1)}
-	l.origin = l.inc // also where the life goes on that is in the data directory
+	l.origin = l.inc
 	if n.home != nil {
 		inc, cluster, err := n.home.whose()
 		if err != nil {
@@ -84,19 +94,24 @@ func (n *Node) begin() (*life, error) {
 		}
 		l.inc = inc
 		l.clusterID.Store(uint64(cluster))
+		if cluster == 0 { // it has been made just now, and was nobody's origin before
+			l.origin = inc
+		}
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.raftLog = &mutableLog{Logger: n.log.Named("raft")}
 	l.stream = n.port.Stream(l.cluster, l.inc)
 	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: l.stream, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
-	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx,
-		term: func() uint64 { return l.raft.CurrentTerm() }} // nothing is applied before there is a cluster
+	term := func() uint64 { return l.raft.CurrentTerm() } // nothing comes or is applied before there is raft
+	l.inbound = newInbound(l.transport.Consumer(), term, l.stream.SeverInbound, n.log)
+	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx, term: term}
 	if err := l.start(); err != nil {
 		l.cancel()
 		return nil, errors.Join(err, l.transport.Close())
 	}
 	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.awaitRoom, l.takeOffice, n.log)
+	l.tasks.Go(func() { l.inbound.run(l.ctx) })
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.trimLog)
@@ -109,7 +124,7 @@ func (l *life) start() (err error) {
 		return err
 	}
 	l.replica.log, l.replica.store = l.log, l.snapshots
-	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx})
+	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx, l.inbound})
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), l.log.Close())
 	}
@@ -245,6 +260,7 @@ func (l *life) end() {
 		l.node.log.Debug("closing raft's transport", "error", err)
 	}
 	close(l.severed)
+	waitAtMost(shutdownTimeout, l.inbound.drains.Wait)
 	waitAtMost(shutdownTimeout, func() {
 		if err := l.raft.Shutdown().Error(); err != nil {
 			l.node.log.Warn("shutting raft down", "error", err)

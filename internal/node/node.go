@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/inelpandzic/imdgo/forward"
 	"github.com/inelpandzic/imdgo/fsm"
 	"github.com/inelpandzic/imdgo/internal/command"
 	"github.com/inelpandzic/imdgo/internal/wire"
@@ -46,7 +47,8 @@ type Node struct {
 	clock     *clusterClock
 	outbox    *outbox
 	courier   *courier
-	registrar chan struct{} // of one: taken while the configuration is changed
+	forwarded *forward.Server // what others hand over to this node
+	registrar chan struct{}   // of one: taken while the configuration is changed
 
 	life   atomic.Pointer[life] // nil between two lives, and at the end
 	failed chan error           // of one: what ends the node
@@ -57,6 +59,7 @@ type Node struct {
 	supervised chan struct{} // closed when the search has ended
 	tasks      sync.WaitGroup
 
+	closing   atomic.Bool // it has begun to close, and must not be made leader
 	left      atomic.Bool // the cluster, for good
 	closeOnce sync.Once
 	closeErr  error
@@ -66,7 +69,7 @@ type Node struct {
 // nothing is left behind, except that the listener is the caller's to close.
 func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, log: cfg.Logger,
-		clock: newClusterClock(cfg.Clock), registrar: make(chan struct{}, 1),
+		clock: newClusterClock(cfg.Clock), forwarded: forward.NewServer(), registrar: make(chan struct{}, 1),
 		failed: make(chan error, 1), supervised: make(chan struct{})}
 	if cfg.DataDir != "" {
 		var err error
@@ -124,7 +127,6 @@ func (n *Node) tickClock() {
 // deliver hears what the state machine has applied.
 func (n *Node) deliver(origin, first uint64, results []command.Result, stamp int64) {
 	if l := n.life.Load(); l != nil && origin == uint64(l.origin) {
-		n.clock.asked(stamp)
 		n.outbox.applied(first, results, stamp)
 	}
 }
@@ -136,7 +138,7 @@ func (n *Node) restored() {
 		if l.replica.timely() {
 			n.clock.restored(n.machine.Clock())
 		}
-		n.outbox.restored(func(first uint64, count int) ([]command.Result, bool) {
+		n.outbox.restored(n.machine.Clock(), func(first uint64, count int) ([]command.Result, bool) {
 			return n.machine.Answered(uint64(l.origin), first, count)
 		})
 	}

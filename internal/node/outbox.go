@@ -55,7 +55,7 @@ func newOutbox(clock *clusterClock, timeout time.Duration) *outbox {
 type Encode func(dst []byte, patience uint64) []byte
 
 // Outcome is what became of an operation, and the stamp of the batch that it
-// was in.
+// was in, or a later one if it came here in a state as a whole.
 type Outcome struct {
 	command.Result
 	Stamp int64
@@ -230,18 +230,21 @@ func (o *outbox) applied(first uint64, results []command.Result, stamp int64) {
 	}
 }
 
+// resolve hands a part's results to its callers. They may read at once what they
+// wrote, so the clock that reads are judged by is set before.
 func (o *outbox) resolve(p *part, results []command.Result, stamp int64) {
+	o.clock.asked(stamp)
 	p.results, p.stamp = results, stamp
 	o.drop(p)
 	close(p.done)
 	o.signal()
 }
 
-// restored is told that this replica was given a whole state. What of this
-// node's own was applied in it has its results there, as long as they are kept.
-// A part without them is handed over again; should it then be too late for it,
+// restored is told that this replica was given a whole state, as it was at a
+// stamp. What of this node's own was applied in it has its results there, as long
+// as they are kept; the stamp of its batch was no later than the state's. A part without them is handed over again; should it then be too late for it,
 // that says nothing any more: it may have been applied, and its results forgotten.
-func (o *outbox) restored(answered func(first uint64, count int) ([]command.Result, bool)) {
+func (o *outbox) restored(stamp int64, answered func(first uint64, count int) ([]command.Result, bool)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, p := range slices.Clone(o.queue) {
@@ -249,7 +252,7 @@ func (o *outbox) restored(answered func(first uint64, count int) ([]command.Resu
 			continue
 		}
 		if results, ok := answered(p.first, len(p.ends)); ok {
-			o.resolve(p, results, 0)
+			o.resolve(p, results, stamp)
 		} else {
 			p.unseen, p.with = true, nil
 		}

@@ -7,10 +7,20 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// transport is raft's, with pipelines that cannot hang for ever.
+// transport is raft's, with pipelines that cannot hang for ever and nothing
+// coming in that raft cannot take.
 type transport struct {
 	*raft.NetworkTransport
-	life context.Context
+	life    context.Context
+	inbound *inbound
+}
+
+// Consumer implements raft.Transport.
+func (t transport) Consumer() <-chan raft.RPC { return t.inbound.checked }
+
+// SetHeartbeatHandler implements raft.Transport.
+func (t transport) SetHeartbeatHandler(take func(raft.RPC)) {
+	t.NetworkTransport.SetHeartbeatHandler(t.inbound.heartbeats(take))
 }
 
 // AppendEntriesPipeline implements raft.Transport.

@@ -186,8 +186,13 @@ func (l *life) departNow(ctx context.Context) error {
 // errHandedOver says that this node leads no more, and has yet to ask whoever does.
 var errHandedOver = errors.New("leadership has been handed over")
 
-// handOver hands leadership to a voter that answers. Raft left to itself may
-// choose a dead one, and its future may never be answered.
+// handOver hands leadership to a voter that answers and stays. Raft left to
+// itself may choose a dead one, and its future may never be answered.
+//
+// The schedule for which it must be one that stays: all nodes close at once. A
+// hands over to B, B to C and C to A, each before the others have asked it to let
+// them go, until all have tried for as long as they may. If A keeps leadership,
+// it can let B and C go, and is the last.
 func (l *life) handOver(ctx context.Context) error {
 	var addrs []string
 	for _, s := range l.servers() {
@@ -195,9 +200,9 @@ func (l *life) handOver(ctx context.Context) error {
 			addrs = append(addrs, addr)
 		}
 	}
-	err := errors.New("no other voter answers")
+	err := errors.New("no other voter that stays answers")
 	for addr, a := range l.survey(ctx, addrs).answers {
-		if a.Cluster != l.cluster() {
+		if a.Cluster != l.cluster() || a.Closing {
 			continue
 		}
 		to := server(addr, a.Incarnation)

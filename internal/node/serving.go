@@ -1,10 +1,8 @@
 package node
 
 import (
-	"context"
 	"net"
 
-	"github.com/inelpandzic/imdgo/forward"
 	"github.com/inelpandzic/imdgo/internal/wire"
 )
 
@@ -33,8 +31,8 @@ func (n *Node) admit(pre wire.Preamble) wire.Refusal {
 		if pre.Cluster == 0 || pre.Cluster != l.cluster() {
 			return wire.WrongCluster
 		}
-		if !l.isMember(pre.Origin) && !l.forwarding.takesStranger(pre.Origin) {
-			return wire.Busy
+		if !l.isMember(pre.Origin) {
+			return wire.NoMember
 		}
 	}
 	return wire.Admitted
@@ -50,10 +48,9 @@ func (n *Node) serve(pre wire.Preamble, conn net.Conn) {
 		if l == nil || l.inc != pre.Target {
 			return // the life that admitted it has ended since
 		}
-		stop := context.AfterFunc(l.ctx, func() { _ = conn.Close() }) // with the life that admitted it
-		defer stop()
 		defer l.onlyOne(pre.Origin, conn)()
-		if err := forward.Serve(conn, uint64(pre.Origin), l.proposer.submit); err != nil {
+		// The connection ends with the life that admitted it.
+		if err := n.forwarded.Serve(l.ctx, conn, l.proposer.submit); err != nil {
 			n.log.Debug("a forwarding connection ended", "error", err)
 		}
 	}

@@ -128,7 +128,7 @@ func (l *life) status(q *question) answer {
 		}
 		a.Knows = a.Knows || s.ID == asker
 	}
-	a.Able, a.Leaving = l.mayAsk(), l.leaving.Load()
+	a.Able, a.Leaving, a.Closing = l.mayAsk(), l.leaving.Load(), l.node.closing.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a.Round, a.Forming = l.attempt.round, l.attempt.forming

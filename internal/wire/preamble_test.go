@@ -85,7 +85,7 @@ func TestNumbersAreFrozen(t *testing.T) {
 		}
 	}
 	for i, want := range []string{
-		"admitted", "wrong incarnation", "wrong cluster", "wrong version", "busy", "shutting down", "unknown purpose", "refusal 7",
+		"admitted", "wrong incarnation", "wrong cluster", "wrong version", "busy", "shutting down", "unknown purpose", "no member", "refusal 8",
 	} {
 		if got := wire.Refusal(i).String(); got != want {
 			t.Errorf("refusal %d is %q, want %q", i, got, want)

@@ -14,6 +14,7 @@ const (
 	Busy             Refusal = 4 // the node has as many connections of this kind as it takes: try again later
 	ShuttingDown     Refusal = 5 // the node is closing
 	UnknownPurpose   Refusal = 6 // the node does not know or does not serve what the connection is for
+	NoMember         Refusal = 7 // who dials is not in the configuration that the node knows
 )
 
 // String returns the verdict in words.
@@ -33,6 +34,8 @@ func (r Refusal) String() string {
 		return "shutting down"
 	case UnknownPurpose:
 		return "unknown purpose"
+	case NoMember:
+		return "no member"
 	}
 	return fmt.Sprintf("refusal %d", uint8(r)) // of a newer version
 }
