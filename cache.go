@@ -74,7 +74,7 @@ func place(s *settings) (node.Config, error) {
 	if why := plan.warn(); why != "" {
 		s.logger.Warn("the memory budget may not hold", "budget", plan.Total(), "decoded", plan.decoded, "reason", why)
 	}
-	cfg := node.Config{Members: s.members, Clock: s.clock, Timeout: s.timeout, LogLimit: plan.logLimit, Budget: plan.Budget,
+	cfg := node.Config{Members: s.members, Clock: s.clock, Timeout: s.timeout, LogLimit: plan.logLimit, Budget: plan.Budget, Decoded: plan.decoded,
 		DataDir: s.dataDir, Logger: s.logger, Network: wire.Network(wire.TCP{})}
 	var machine members.Machine = members.System{}
 	if s.network != nil {

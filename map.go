@@ -126,7 +126,7 @@ func (m *Map[K, V]) decode(e *fsm.Entry, v *fsm.Value) (V, error) {
 	// Bytes found in a map of anything are not kept: whoever got them could
 	// change what others read.
 	if _, isBytes := any(decoded).([]byte); !isBytes {
-		e.KeepDecoded(v, decoded)
+		m.table.KeepDecoded(e, v, decoded)
 	}
 	return decoded, nil
 }

@@ -59,11 +59,14 @@ type Stats struct {
 	// none is known.
 	BudgetOf string
 	// LogBytes is the size of Raft's log on this node.
-	LogBytes    int64
-	Hits        uint64 // reads of this replica that found an entry
-	Misses      uint64 // and those that did not
-	Evictions   uint64 // entries that left to make room
-	Expirations uint64 // entries that left because their deadline had passed
+	LogBytes int64
+	// DecodedBytes is an estimate of what decoded values take on this node beside
+	// AccountedBytes, see WithDecodedLimit.
+	DecodedBytes int64
+	Hits         uint64 // reads of this replica that found an entry
+	Misses       uint64 // and those that did not
+	Evictions    uint64 // entries that left to make room
+	Expirations  uint64 // entries that left because their deadline had passed
 }
 
 // Stats returns the figures of this moment. It takes locks for a moment only.
@@ -79,6 +82,7 @@ func (c *Cache) Stats() Stats {
 		BudgetBytes:    n.Budget,
 		BudgetOf:       n.BudgetOf,
 		LogBytes:       n.LogBytes,
+		DecodedBytes:   n.Decoded,
 		Hits:           c.hits.total(),
 		Misses:         c.misses.total(),
 		Evictions:      n.Evictions,

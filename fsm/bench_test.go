@@ -17,7 +17,7 @@ func benchKey(i int) string { return fmt.Sprintf("%016d", i) }
 func filled(b *testing.B, n int, ttl int64) *Machine {
 	b.Helper()
 	m := New(nil)
-	c := newContents(m.ledger, sessions.Type, declaredTTL{}, noLimits)
+	c := newContents(m, sessions.Type, declaredTTL{}, noLimits)
 	m.table([]byte(sessions.Name)).contents.Store(c)
 	for i := range n {
 		m.version++

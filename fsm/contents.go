@@ -17,13 +17,14 @@ type contents struct {
 
 	// Guarded by the machine's mutex.
 	ledger    *ledger
+	copies    *copies
 	ttl       declaredTTL
 	limits    limits
 	policy    eviction.Policy[*Entry] // nil: nothing is ever evicted
 	remote    eviction.RemoteReads
 	bytes     int64 // of the keys and values
 	cost      int64 // of the entries
-	cleared   bool
+	cleared   atomic.Bool
 	sequence  sequence
 	deadlines deadlines
 	cut       *cutTable // while a cut of it is open
@@ -49,8 +50,8 @@ func (l limits) none() bool { return l.entries == math.MaxInt64 && l.bytes == ma
 
 var noLimits = limits{entries: math.MaxInt64, bytes: math.MaxInt64}
 
-func newContents(l *ledger, kind command.MapType, ttl declaredTTL, limits limits) *contents {
-	c := &contents{ledger: l, kind: kind, ttl: ttl, limits: limits}
+func newContents(m *Machine, kind command.MapType, ttl declaredTTL, limits limits) *contents {
+	c := &contents{ledger: m.ledger, copies: m.copies, kind: kind, ttl: ttl, limits: limits}
 	c.items.init()
 	c.policy = c.newPolicy()
 	return c
@@ -179,7 +180,7 @@ func (c *contents) replace(e *Entry, v *Value) {
 	c.bytes += int64(v.size) - int64(former.size)
 	e.value.Store(v)
 	e.hook.Touch()
-	e.dropDecoded()
+	c.copies.drop(e)
 }
 
 // remove takes e out. A reader that holds it finds it empty.
@@ -194,7 +195,7 @@ func (c *contents) remove(e *Entry) {
 // since that was decided, or is one of own.
 func (c *contents) evict(key []byte, version uint64, own []*Entry) bool {
 	e := c.find(key)
-	if e == nil || c.cleared || c.policy == nil || e.value.Load().version != version || e.among(own) {
+	if e == nil || c.cleared.Load() || c.policy == nil || e.value.Load().version != version || e.among(own) {
 		return false
 	}
 	c.policy.Evict(e)
@@ -210,11 +211,12 @@ func (c *contents) drop(e *Entry) {
 	c.bytes -= int64(len(e.key)) + int64(e.value.Load().size)
 	c.account(-e.Cost())
 	e.value.Store(nil)
-	e.dropDecoded()
+	c.copies.drop(e)
 }
 
 // clear takes everything out of the account: another one comes in its place.
 func (c *contents) clear() {
 	c.account(-c.cost)
-	c.cleared = true
+	c.cleared.Store(true)
+	c.copies.stale.Store(true)
 }

@@ -23,16 +23,6 @@ type Entry struct {
 	hook       eviction.Hook[*Entry]
 }
 
-// decoded is a value as the application sees it. It names the value that it
-// was decoded from, because of this schedule: a reader loads value 1; a write
-// stores value 2; the reader keeps what it decoded. The next reader must see
-// that this is not value 2. (The version does not tell them apart: a SetMany
-// that names a key twice writes both under one.)
-type decoded struct {
-	from  *Value
-	value any
-}
-
 // Key is the encoded key.
 func (e *Entry) Key() string { return e.key }
 
@@ -47,30 +37,3 @@ func (e *Entry) Hash() uint64 { return xxhash.Sum64String(e.key) }
 
 // Cost implements eviction.Item: what the entry is accounted for, in bytes.
 func (e *Entry) Cost() int64 { return Cost(len(e.key), int(e.value.Load().size)) }
-
-// Decoded returns what KeepDecoded kept for v, or nil.
-func (e *Entry) Decoded(v *Value) any {
-	if d := e.decoded.Load(); d != nil && d.from == v {
-		return d.value
-	}
-	return nil
-}
-
-// KeepDecoded keeps the decoded form of v for the readers that follow.
-func (e *Entry) KeepDecoded(v *Value, value any) {
-	e.decoded.Store(&decoded{v, value})
-}
-
-// carryDecoded keeps what was decoded from one value for another of the same bytes.
-func (e *Entry) carryDecoded(from, to *Value) {
-	if d := e.decoded.Load(); d != nil && d.from == from {
-		e.decoded.Store(&decoded{to, d.value})
-	}
-}
-
-// dropDecoded lets go of what was decoded from a value that has been replaced.
-func (e *Entry) dropDecoded() {
-	if e.decoded.Load() != nil {
-		e.decoded.Store(nil)
-	}
-}

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -18,6 +19,7 @@ type Deliver func(origin, first uint64, results []command.Result, stamp int64)
 // Machine is the state.
 type Machine struct {
 	deliver Deliver
+	copies  *copies
 
 	mu      sync.Mutex // guards all below, and the deadlines of every table
 	tables  map[string]*Table
@@ -40,6 +42,7 @@ type Machine struct {
 func New(deliver Deliver) *Machine {
 	return &Machine{
 		deliver: deliver,
+		copies:  &copies{limit: math.MaxInt64},
 		tables:  make(map[string]*Table),
 		origins: make(map[uint64]*origin),
 		ledger:  newLedger(),

@@ -222,7 +222,7 @@ func (m *model) machine(r *rand.Rand) *Machine {
 	n.clock.Store(m.clock)
 	for _, name := range shuffled(r, m.maps) {
 		mm := m.maps[name]
-		c := newContents(n.ledger, mm.kind, declaredTTL{mm.ttl, mm.declared}, noLimits)
+		c := newContents(n, mm.kind, declaredTTL{mm.ttl, mm.declared}, noLimits)
 		n.table([]byte(name)).contents.Store(c)
 		for _, key := range shuffled(r, mm.entries) {
 			e := mm.entries[key]

@@ -17,7 +17,7 @@ func (m *Machine) perform(op *command.Op) command.Result {
 	table := m.table(op.Map)
 	c := table.contents.Load()
 	if c == nil {
-		c = newContents(m.ledger, op.Type, declaredTTL{}, noLimits)
+		c = newContents(m, op.Type, declaredTTL{}, noLimits)
 		table.contents.Store(c)
 	}
 	if c.kind != op.Type {
@@ -166,7 +166,7 @@ func (m *Machine) touch(c *contents, op *command.Op) command.Result {
 	moved := newValue(v.version, deadline, v.Bytes())
 	c.cut.keep(e)
 	e.value.Store(moved)
-	e.carryDecoded(v, moved)
+	m.copies.carry(e, v, moved)
 	c.deadlines.schedule(e, deadline)
 	return command.Result{Code: command.Applied, Version: v.version}
 }
@@ -174,7 +174,7 @@ func (m *Machine) touch(c *contents, op *command.Op) command.Result {
 func (m *Machine) clear(table *Table, c *contents) command.Result {
 	result := m.written()
 	c.clear()
-	table.contents.Store(newContents(m.ledger, c.kind, c.ttl, c.limits))
+	table.contents.Store(newContents(m, c.kind, c.ttl, c.limits))
 	result.Version = 0
 	return result
 }

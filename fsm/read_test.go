@@ -86,7 +86,7 @@ func readOnce(table *Table, key string, last map[string]uint64) error {
 	}
 	last[key] = v.Version()
 	if d := e.Decoded(v); d == nil {
-		e.KeepDecoded(v, v.Version())
+		table.KeepDecoded(e, v, v.Version())
 	} else if d != v.Version() {
 		return fmt.Errorf("%s: version %d decoded is %v", key, v.Version(), d)
 	}
@@ -110,7 +110,7 @@ func TestADecodedValueIsNeverServedForAnother(t *testing.T) {
 			p.Count = 2
 		}
 		r.apply(0, nil, p)
-		e.KeepDecoded(old, "decoded old")
+		table.KeepDecoded(e, old, "decoded old")
 		e2, v := table.Lookup(sessions.Type, "k")
 		if d := e2.Decoded(v); d != nil {
 			t.Errorf("%s: %q decodes to %v", name, v.Bytes(), d)
@@ -124,12 +124,12 @@ func TestADecodedValueIsNeverServedForAnother(t *testing.T) {
 // The same between the two writes of a SetMany that names a key twice: both
 // have the same version.
 func TestADecodedValueIsNotToldByItsVersion(t *testing.T) {
-	c := newContents(newLedger(), 0, declaredTTL{}, noLimits)
+	c := newContents(New(nil), 0, declaredTTL{}, noLimits)
 	c.put(nil, []byte("k"), []byte("first"), 7, 0)
 	e, _ := c.items.get("k")
 	first := e.value.Load()
 	c.put(e, []byte("k"), []byte("second"), 7, 0)
-	e.KeepDecoded(first, "decoded first")
+	c.copies.keep(c, e, first, "decoded first")
 	if d := e.Decoded(e.value.Load()); d != nil {
 		t.Errorf("second decodes to %v", d)
 	}
@@ -143,19 +143,19 @@ func TestDecodedValuesOutliveATouchOnly(t *testing.T) {
 	if e.Decoded(v) != nil {
 		t.Error("decoded before anybody did")
 	}
-	e.KeepDecoded(v, "decoded")
+	table.KeepDecoded(e, v, "decoded")
 	r.do(0, touch("k", hour))
 	if _, v = table.Lookup(sessions.Type, "k"); e.Decoded(v) != "decoded" {
 		t.Errorf("after a touch: %v", e.Decoded(v))
 	}
 	r.do(0, set("k", "v", noTTL))
-	if e.decoded.Load() != nil {
+	if e.decoded.Load() != noCopy {
 		t.Error("what was decoded is kept after a write")
 	}
 	_, v = table.Lookup(sessions.Type, "k")
-	e.KeepDecoded(v, "decoded")
+	table.KeepDecoded(e, v, "decoded")
 	r.do(0, del("k"))
-	if e.decoded.Load() != nil || e.value.Load() != nil {
+	if e.decoded.Load() != noCopy || e.value.Load() != nil {
 		t.Error("what was decoded is kept after a delete")
 	}
 }

@@ -156,7 +156,7 @@ func (b *Builder) openMap(r []byte) error {
 		return malformed("map %q twice", name)
 	}
 	ttl := declaredTTL{nanoseconds: int64(binary.BigEndian.Uint64(r[2:])), declared: r[1] == 1}
-	b.table = newContents(b.machine.ledger, command.MapType(r[0]), ttl, limits)
+	b.table = newContents(b.machine, command.MapType(r[0]), ttl, limits)
 	table.contents.Store(b.table)
 	return nil
 }
@@ -193,6 +193,14 @@ func (b *Builder) origin(r []byte) error {
 	return nil
 }
 
+// adoptedBy is c as contents of m, which has what is decoded of all maps.
+func (c *contents) adoptedBy(m *Machine) *contents {
+	if c != nil {
+		c.copies = m.copies
+	}
+	return c
+}
+
 // Adopt makes the state that b has built the machine's, in place of its own.
 // Tables stay who they are; a reader finds the one state or the other. b must
 // not be used any more.
@@ -203,15 +211,19 @@ func (m *Machine) Adopt(b *Builder) {
 		m.cut.abort(errOvertaken)
 	}
 	for name, t := range m.tables {
+		if former := t.contents.Load(); former != nil {
+			former.cleared.Store(true)
+			m.copies.stale.Store(true)
+		}
 		var c *contents
 		if from := b.machine.tables[name]; from != nil {
 			c = from.contents.Load()
 		}
-		t.contents.Store(c)
+		t.contents.Store(c.adoptedBy(m))
 	}
 	for name, from := range b.machine.tables {
 		if m.tables[name] == nil {
-			m.table([]byte(name)).contents.Store(from.contents.Load())
+			m.table([]byte(name)).contents.Store(from.contents.Load().adoptedBy(m))
 		}
 	}
 	m.origins, m.ledger, m.wall = b.machine.origins, b.machine.ledger, b.machine.wall

@@ -34,7 +34,9 @@ type Config struct {
 	LogLimit int64
 	// Budget is what the node can give.
 	Budget Budget
-	Logger hclog.Logger
+	// Decoded is how many bytes the values may take that readers have decoded.
+	Decoded int64
+	Logger  hclog.Logger
 }
 
 // Node is one node of a cluster, through all its lives.
@@ -78,6 +80,7 @@ func New(cfg Config) (*Node, error) {
 		}
 	}
 	n.machine = fsm.New(n.deliver)
+	n.machine.LimitDecoded(cfg.Decoded)
 	n.outbox = newOutbox(n.clock, cfg.Timeout)
 	n.courier = &courier{out: n.outbox, leader: n.leader, log: n.log}
 	n.ctx, n.cancel = context.WithCancel(context.Background())

@@ -17,6 +17,7 @@ type Status struct {
 	Budget       int64  // what that may reach
 	BudgetOf     string // server id of the member whose budget is the smallest
 	LogBytes     int64
+	Decoded      int64
 	Expirations  uint64
 	Evictions    uint64
 	Member       bool // it is in the configuration
@@ -28,7 +29,7 @@ type Status struct {
 // Status returns the state of this moment.
 func (n *Node) Status() Status {
 	s := Status{AppliedIndex: n.machine.Index(), Expirations: n.machine.Expirations(),
-		Evictions: n.machine.Evictions()}
+		Evictions: n.machine.Evictions(), Decoded: n.machine.DecodedBytes()}
 	account := n.machine.Account()
 	s.Entries, s.Accounted, s.BudgetOf = account.Entries, account.Used, account.Ruler
 	s.Budget = min(account.Limit, math.MaxInt64-n.cfg.Budget.Log) + n.cfg.Budget.Log
