@@ -66,6 +66,9 @@ type Config struct {
 	Remote *RemoteReads
 }
 
+// glance bounds how many entries Oldest reprieves.
+const glance = 8
+
 // reach bounds how many entries are passed over for one that goes, by the
 // chooser and by those who follow. That all are marked costs no more than this
 // under the lock, whatever readers do meanwhile.
@@ -93,29 +96,24 @@ func (b *base[E]) reads(e E) uint32 {
 	return min(n, most)
 }
 
-// enter makes an entry that of this policy.
-func (b *base[E]) enter(e E) {
+// renew dates an entry anew, and leaves it so many reads to its credit.
+func (b *base[E]) renew(e E, reads uint32) {
 	h := e.Hook()
-	h.stamp = b.now()
-	h.mark.Store(0)
+	h.stamp = stampOf(b.now())
+	h.mark.Store(reads)
 }
 
-// name puts an entry that has just left a queue among those named.
+// name puts an entry that has just left a queue among those named. The reads
+// that it has been judged by do not count again.
 func (b *base[E]) name(e E, from place) {
-	e.Hook().from = from
+	h := e.Hook()
+	h.from = from
+	h.mark.Store(0)
 	b.named.push(e, condemned)
 }
 
-// leaves returns the queue from which an entry leaves, or left when it was named.
-func leaves[E Item[E]](e E) place {
-	if h := e.Hook(); h.at == condemned {
-		return h.from
-	} else {
-		return h.at
-	}
-}
-
-// again yields those named before, and hands those that were read to rescue. It
+// again yields those named before, and hands those that were read
+// since to rescue, dated anew and in no queue. It
 // reports whether to go on.
 func (b *base[E]) again(yield func(e E) bool, rescue func(e E)) bool {
 	var none E
@@ -123,6 +121,7 @@ func (b *base[E]) again(yield func(e E) bool, rescue func(e E)) bool {
 		younger := e.Hook().prev
 		if b.reads(e) > 0 {
 			b.named.unlink(e)
+			b.renew(e, 0)
 			rescue(e)
 		} else if !yield(e) {
 			return false

@@ -37,7 +37,7 @@ func (p *TwoQueue[E]) Len() int { return p.recent.Len() + p.frequent.Len() + p.n
 
 // Add implements [Policy].
 func (p *TwoQueue[E]) Add(e E) {
-	p.enter(e)
+	p.renew(e, 0)
 	if p.ghosts.Remove(e.Hash()) {
 		p.push(e, protected)
 	} else {
@@ -48,7 +48,7 @@ func (p *TwoQueue[E]) Add(e E) {
 // Restore implements [Policy]. What is older than all that has room in the queue
 // of recent entries must have passed it elsewhere.
 func (p *TwoQueue[E]) Restore(e E) {
-	p.enter(e)
+	p.renew(e, 0)
 	p.push(e, probation)
 	for p.crowded() {
 		e, _, _ := p.recent.RemoveOldest()
@@ -76,7 +76,7 @@ func (p *TwoQueue[E]) Remove(e E) {
 
 // Evict implements [Policy].
 func (p *TwoQueue[E]) Evict(e E) {
-	at, from := e.Hook().at, leaves(e)
+	at := e.Hook().at
 	if q := p.queue(at); q != nil {
 		for range reach {
 			oldest, _, _ := q.GetOldest()
@@ -88,7 +88,10 @@ func (p *TwoQueue[E]) Evict(e E) {
 		}
 	}
 	p.Remove(e)
-	if from != probation {
+	if at == condemned {
+		at = e.Hook().from
+	}
+	if at != probation {
 		return
 	}
 	p.ghosts.Add(e.Hash(), struct{}{})
@@ -113,7 +116,24 @@ func (p *TwoQueue[E]) Victims(yield func(e E) bool) {
 
 // Oldest implements [Policy].
 func (p *TwoQueue[E]) Oldest() (stamp uint64, ok bool) {
-	return older(&p.base, p.recent, p.frequent)
+	stamp, ok = p.named.stamp()
+	for _, q := range []*simplelru.LRU[E, struct{}]{p.recent, p.frequent} {
+		for n := 0; ; n++ {
+			e, _, any := q.GetOldest()
+			if !any {
+				break
+			}
+			if n < glance && q == p.frequent && p.reads(e) > 0 {
+				p.reprieve(e)
+				continue
+			}
+			if s := e.Hook().stamp.clock(); !ok || s < stamp {
+				stamp, ok = s, true
+			}
+			break
+		}
+	}
+	return stamp, ok
 }
 
 func (p *TwoQueue[E]) queue(at place) *simplelru.LRU[E, struct{}] {
@@ -157,13 +177,10 @@ func (p *TwoQueue[E]) next() (e E, from place) {
 
 // reprieve passes over an entry: it becomes the youngest of the frequent ones.
 func (p *TwoQueue[E]) reprieve(e E) {
-	p.reprieved(e)
+	p.renew(e, 0)
 	p.queue(e.Hook().at).Remove(e)
 	p.push(e, protected)
 }
 
 // rescue takes an entry back that was read after it had been named.
-func (p *TwoQueue[E]) rescue(e E) {
-	p.reprieved(e)
-	p.push(e, protected)
-}
+func (p *TwoQueue[E]) rescue(e E) { p.push(e, protected) }
