@@ -48,7 +48,7 @@ func (p *S3FIFO[E]) span(q *list[E]) uint32 {
 	if q.len == 0 {
 		return 0
 	}
-	return p.added - q.oldest.Hook().count
+	return p.age(q.oldest)
 }
 
 // remember makes a ghost of an entry that is about to leave.

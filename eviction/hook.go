@@ -26,8 +26,20 @@ type Hook[E any] struct {
 	count uint32 // of the policy's additions, when it came or was last reprieved
 	stamp stamp  // the caller's clock at that time
 	at    place
-	from  place // the queue it stood in when it was named
+	from  place // of one that is named, the queue it stood in; see vouch for others
 }
+
+// vouch notes of an entry of the main queue whether the last that passed it over
+// was another node, for reads that this one has not seen. It counts as one read
+// here, so that a replica without reads that comes to lead knows who was read.
+func (h *Hook[E]) vouch(yes bool) {
+	h.from = nowhere
+	if yes {
+		h.from = protected
+	}
+}
+
+func (h *Hook[E]) vouched() bool { return h.at == protected && h.from == protected }
 
 // stamp is a reading of the caller's clock, of which 48 bits are kept: with a
 // million writes a second they last for nine years.

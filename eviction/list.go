@@ -21,7 +21,7 @@ func (l *list[E]) stamp() (clock uint64, ok bool) {
 func (l *list[E]) push(e E, at place) {
 	var none E
 	h := e.Hook()
-	h.prev, h.next, h.at = none, l.youngest, at
+	h.prev, h.next, h.at, h.from = none, l.youngest, at, nowhere
 	if l.youngest == none {
 		l.oldest = e
 	} else {

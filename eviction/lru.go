@@ -35,7 +35,7 @@ func (p *LRU[E]) Len() int { return p.queue.Len() + p.named.len }
 
 // Add implements [Policy].
 func (p *LRU[E]) Add(e E) {
-	p.renew(e, 0)
+	p.enter(e)
 	p.push(e)
 }
 
@@ -70,8 +70,15 @@ func (p *LRU[E]) Evict(e E) {
 
 // Victims implements [Policy].
 func (p *LRU[E]) Victims(yield func(e E) bool) {
-	if !p.again(yield, p.push) {
-		return
+	var none E
+	for e := p.named.oldest; e != none; {
+		younger := e.Hook().prev
+		if p.rescued(e) {
+			p.push(e)
+		} else if !yield(e) {
+			return
+		}
+		e = younger
 	}
 	for p.queue.Len() > 0 {
 		e := p.next()
@@ -111,7 +118,7 @@ func (p *LRU[E]) push(e E) {
 func (p *LRU[E]) passOver(e E) {
 	for range reach {
 		oldest, _, _ := p.queue.GetOldest()
-		if oldest == e {
+		if !p.overtaken(oldest, e) {
 			return
 		}
 		p.reads(oldest)

@@ -78,6 +78,7 @@ const reach = 64
 type base[E Item[E]] struct {
 	Config
 	named list[E]
+	added uint32 // entries that came; it wraps around
 }
 
 func (b *base[E]) now() uint64 {
@@ -96,37 +97,52 @@ func (b *base[E]) reads(e E) uint32 {
 	return min(n, most)
 }
 
+// enter dates a new entry.
+func (b *base[E]) enter(e E) {
+	b.added++
+	b.renew(e, 0)
+}
+
+// overtaken reports whether an entry that goes shows that the oldest of its
+// queue has been passed over where it was chosen. It does not if it came, or was
+// last reprieved, much later. For a chooser names its victims ahead, so:
+//
+//  1. the chooser reprieves a, names others, and takes in b: a is before b there;
+//  2. here b is taken in, and a reprieved when one of the others goes: a is
+//     behind b;
+//  3. a is evicted, and here b is passed over and becomes the youngest;
+//  4. b is evicted. To pass over all that is before it now would be wrong.
+func (b *base[E]) overtaken(oldest, e E) bool {
+	return oldest != e && b.age(oldest)/2 <= b.age(e)
+}
+
+// age is how many additions ago an entry came, or was last reprieved.
+func (b *base[E]) age(e E) uint32 { return b.added - e.Hook().count }
+
 // renew dates an entry anew, and leaves it so many reads to its credit.
 func (b *base[E]) renew(e E, reads uint32) {
 	h := e.Hook()
 	h.stamp = stampOf(b.now())
+	h.count = b.added
 	h.mark.Store(reads)
 }
 
 // name puts an entry that has just left a queue among those named. The reads
 // that it has been judged by do not count again.
 func (b *base[E]) name(e E, from place) {
+	b.named.push(e, condemned)
 	h := e.Hook()
 	h.from = from
 	h.mark.Store(0)
-	b.named.push(e, condemned)
 }
 
-// again yields those named before, and hands those that were read
-// since to rescue, dated anew and in no queue. It
-// reports whether to go on.
-func (b *base[E]) again(yield func(e E) bool, rescue func(e E)) bool {
-	var none E
-	for e := b.named.oldest; e != none; {
-		younger := e.Hook().prev
-		if b.reads(e) > 0 {
-			b.named.unlink(e)
-			b.renew(e, 0)
-			rescue(e)
-		} else if !yield(e) {
-			return false
-		}
-		e = younger
+// rescued takes an entry out of those named if it was read since, and dates it
+// anew; it is in no queue then.
+func (b *base[E]) rescued(e E) bool {
+	if b.reads(e) == 0 {
+		return false
 	}
+	b.named.unlink(e)
+	b.renew(e, 0)
 	return true
 }

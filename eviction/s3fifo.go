@@ -29,10 +29,10 @@ type S3FIFO[E Item[E]] struct {
 	small, main list[E]
 	high        int64 // the most that all has cost, see grown
 
-	added, lost uint32 // entries that came, and that left the main queue; they wrap around
-	early       ghosts // of the small queue, dated by when they came
-	late        ghosts // of the main queue, dated by when they left
-	share       float64
+	early ghosts // of the small queue, dated by when they came
+	late  ghosts // of the main queue, dated by when they left
+	lost  uint32 // entries that left the main queue; it wraps around
+	share float64
 }
 
 // NewS3FIFO returns the default policy, without entries.
@@ -85,8 +85,11 @@ func (p *S3FIFO[E]) Remove(e E) {
 func (p *S3FIFO[E]) Evict(e E) {
 	at := e.Hook().at
 	if q := p.queue(at); q != nil && at != condemned {
-		for n := 0; n < reach && q.oldest != e; n++ {
-			p.reprieve(q.oldest, p.reads(q.oldest))
+		for n := 0; n < reach && p.overtaken(q.oldest, e); n++ {
+			passed := q.oldest
+			reads := p.reads(passed)
+			p.reprieve(passed, reads)
+			passed.Hook().vouch(reads == 0)
 		}
 	}
 	p.remember(e)
@@ -95,8 +98,15 @@ func (p *S3FIFO[E]) Evict(e E) {
 
 // Victims implements [Policy].
 func (p *S3FIFO[E]) Victims(yield func(e E) bool) {
-	if !p.again(yield, p.rescue) {
-		return
+	var none E
+	for e := p.named.oldest; e != none; {
+		younger := e.Hook().prev
+		if p.rescued(e) {
+			p.main.push(e, protected)
+		} else if !yield(e) {
+			return
+		}
+		e = younger
 	}
 	for p.small.len+p.main.len > 0 {
 		e := p.next()
@@ -119,11 +129,12 @@ func (p *S3FIFO[E]) Oldest() (stamp uint64, ok bool) {
 		if !any || ok && s >= stamp {
 			return stamp, ok
 		}
-		reads := p.reads(p.main.oldest)
-		if reads == 0 || n == glance {
+		e := p.main.oldest
+		reads := p.reads(e)
+		if n == glance || reads == 0 && !e.Hook().vouched() {
 			return s, true
 		}
-		p.reprieve(p.main.oldest, reads)
+		p.reprieve(e, reads)
 	}
 }
 
@@ -139,12 +150,6 @@ func (p *S3FIFO[E]) queue(at place) *list[E] {
 	default:
 		return nil
 	}
-}
-
-// enter takes note of a new entry.
-func (p *S3FIFO[E]) enter(e E) {
-	p.added++
-	p.renew(e, 0)
 }
 
 // take takes an entry out of its queue, and returns which it was.
@@ -168,7 +173,7 @@ func (p *S3FIFO[E]) next() E {
 			e, enough = p.small.oldest, 2
 		}
 		reads := p.reads(e)
-		if reads < enough || n == reach {
+		if n == reach || reads < enough && !e.Hook().vouched() {
 			return e
 		}
 		p.reprieve(e, reads)
@@ -184,18 +189,6 @@ func (p *S3FIFO[E]) reprieve(e E, reads uint32) {
 	}
 	p.renew(e, left)
 	p.main.push(e, protected)
-}
-
-// rescue takes an entry back that was read after it had been named.
-func (p *S3FIFO[E]) rescue(e E) {
-	e.Hook().count = p.added
-	p.main.push(e, protected)
-}
-
-// renew dates an entry anew.
-func (p *S3FIFO[E]) renew(e E, reads uint32) {
-	p.base.renew(e, reads)
-	e.Hook().count = p.added
 }
 
 func (p *S3FIFO[E]) cost() int64 { return p.small.cost + p.main.cost + p.named.cost }

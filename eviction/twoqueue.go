@@ -37,7 +37,7 @@ func (p *TwoQueue[E]) Len() int { return p.recent.Len() + p.frequent.Len() + p.n
 
 // Add implements [Policy].
 func (p *TwoQueue[E]) Add(e E) {
-	p.renew(e, 0)
+	p.enter(e)
 	if p.ghosts.Remove(e.Hash()) {
 		p.push(e, protected)
 	} else {
@@ -48,7 +48,7 @@ func (p *TwoQueue[E]) Add(e E) {
 // Restore implements [Policy]. What is older than all that has room in the queue
 // of recent entries must have passed it elsewhere.
 func (p *TwoQueue[E]) Restore(e E) {
-	p.renew(e, 0)
+	p.enter(e)
 	p.push(e, probation)
 	for p.crowded() {
 		e, _, _ := p.recent.RemoveOldest()
@@ -80,7 +80,7 @@ func (p *TwoQueue[E]) Evict(e E) {
 	if q := p.queue(at); q != nil {
 		for range reach {
 			oldest, _, _ := q.GetOldest()
-			if oldest == e {
+			if !p.overtaken(oldest, e) {
 				break
 			}
 			p.reads(oldest)
@@ -102,8 +102,15 @@ func (p *TwoQueue[E]) Evict(e E) {
 
 // Victims implements [Policy].
 func (p *TwoQueue[E]) Victims(yield func(e E) bool) {
-	if !p.again(yield, p.rescue) {
-		return
+	var none E
+	for e := p.named.oldest; e != none; {
+		younger := e.Hook().prev
+		if p.rescued(e) {
+			p.push(e, protected)
+		} else if !yield(e) {
+			return
+		}
+		e = younger
 	}
 	for p.recent.Len()+p.frequent.Len() > 0 {
 		e, from := p.next()
@@ -181,6 +188,3 @@ func (p *TwoQueue[E]) reprieve(e E) {
 	p.queue(e.Hook().at).Remove(e)
 	p.push(e, protected)
 }
-
-// rescue takes an entry back that was read after it had been named.
-func (p *TwoQueue[E]) rescue(e E) { p.push(e, protected) }
