@@ -12,7 +12,7 @@ type place uint8
 const (
 	nowhere   place = iota
 	probation       // the queue of the new, where a policy has one
-	protected       // the queue of those that have been read, or the only one
+	protected       // the queue of those that have proved themselves, or the only one
 	condemned       // named as a victim, and not gone yet
 )
 
@@ -20,11 +20,37 @@ const (
 // an entry in no policy; an entry is in one at a time. All but the mark is
 // guarded by the lock of the policy's caller.
 type Hook[E any] struct {
-	prev, next E      // in the queue: prev is the younger one
-	stamp      uint64 // the clock when it came or was last reprieved
-	mark       atomic.Uint32
-	at         place
-	from       place // which queue it stood in when it was named
+	prev, next E // in the queue: prev is the younger one
+
+	mark  atomic.Uint32
+	count uint32 // of the policy's additions, when it came or was last reprieved
+	stamp stamp  // the caller's clock at that time
+	at    place
+	from  place // of one that is named, the queue it stood in; see vouch for others
+}
+
+// vouch notes of an entry of the main queue whether the last that passed it over
+// was another node, for reads that this one has not seen. It counts as one read
+// here, so that a replica without reads that comes to lead knows who was read.
+func (h *Hook[E]) vouch(yes bool) {
+	h.from = nowhere
+	if yes {
+		h.from = protected
+	}
+}
+
+func (h *Hook[E]) vouched() bool { return h.at == protected && h.from == protected }
+
+// stamp is a reading of the caller's clock, of which 48 bits are kept: with a
+// million writes a second they last for nine years.
+type stamp [3]uint16
+
+func stampOf(clock uint64) stamp {
+	return stamp{uint16(clock), uint16(clock >> 16), uint16(clock >> 32)}
+}
+
+func (s stamp) clock() uint64 {
+	return uint64(s[0]) | uint64(s[1])<<16 | uint64(s[2])<<32
 }
 
 // Touch marks the entry as read, or overwritten. It may be called at any time

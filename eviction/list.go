@@ -8,12 +8,20 @@ type list[E Item[E]] struct {
 	cost             int64
 }
 
+// stamp returns the oldest entry's reading of the clock, false if there is none.
+func (l *list[E]) stamp() (clock uint64, ok bool) {
+	if l.len == 0 {
+		return 0, false
+	}
+	return l.oldest.Hook().stamp.clock(), true
+}
+
 // push makes an entry that is in no queue the youngest of this one, which is at
 // the place named.
 func (l *list[E]) push(e E, at place) {
 	var none E
 	h := e.Hook()
-	h.prev, h.next, h.at = none, l.youngest, at
+	h.prev, h.next, h.at, h.from = none, l.youngest, at, nowhere
 	if l.youngest == none {
 		l.oldest = e
 	} else {

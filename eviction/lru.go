@@ -70,8 +70,15 @@ func (p *LRU[E]) Evict(e E) {
 
 // Victims implements [Policy].
 func (p *LRU[E]) Victims(yield func(e E) bool) {
-	if !p.again(yield, p.rescue) {
-		return
+	var none E
+	for e := p.named.oldest; e != none; {
+		younger := e.Hook().prev
+		if p.rescued(e) {
+			p.push(e)
+		} else if !yield(e) {
+			return
+		}
+		e = younger
 	}
 	for p.queue.Len() > 0 {
 		e := p.next()
@@ -84,7 +91,22 @@ func (p *LRU[E]) Victims(yield func(e E) bool) {
 
 // Oldest implements [Policy].
 func (p *LRU[E]) Oldest() (stamp uint64, ok bool) {
-	return older(&p.base, p.queue)
+	for n := 0; ; n++ {
+		stamp, ok = p.named.stamp()
+		e, _, any := p.queue.GetOldest()
+		if !any {
+			return stamp, ok
+		}
+		if s := e.Hook().stamp.clock(); !ok || s < stamp {
+			stamp, ok = s, true
+		} else {
+			return stamp, ok
+		}
+		if n == glance || p.reads(e) == 0 {
+			return stamp, ok
+		}
+		p.reprieve(e)
+	}
 }
 
 func (p *LRU[E]) push(e E) {
@@ -92,22 +114,15 @@ func (p *LRU[E]) push(e E) {
 	p.queue.Add(e, struct{}{})
 }
 
-// rescue takes an entry back that was read after it had been named.
-func (p *LRU[E]) rescue(e E) {
-	p.reprieved(e)
-	p.push(e)
-}
-
 // passOver moves on what stands before an entry.
 func (p *LRU[E]) passOver(e E) {
 	for range reach {
 		oldest, _, _ := p.queue.GetOldest()
-		if oldest == e {
+		if !p.overtaken(oldest, e) {
 			return
 		}
 		p.reads(oldest)
-		p.reprieved(oldest)
-		p.queue.Get(oldest)
+		p.reprieve(oldest)
 	}
 }
 
@@ -116,8 +131,7 @@ func (p *LRU[E]) next() E {
 	for n := 0; ; n++ {
 		e, _, _ := p.queue.GetOldest()
 		if p.reads(e) > 0 && n < reach {
-			p.reprieved(e)
-			p.queue.Get(e)
+			p.reprieve(e)
 			continue
 		}
 		p.queue.Remove(e)
@@ -125,24 +139,8 @@ func (p *LRU[E]) next() E {
 	}
 }
 
-// reprieved notes that an entry has been passed over.
-func (b *base[E]) reprieved(e E) {
-	h := e.Hook()
-	h.stamp = b.now()
-	h.mark.Store(0)
-}
-
-// older returns the lowest stamp of what waits in queues and is named.
-func older[E Item[E]](b *base[E], queues ...*simplelru.LRU[E, struct{}]) (stamp uint64, ok bool) {
-	if b.named.len > 0 {
-		stamp, ok = b.named.oldest.Hook().stamp, true
-	}
-	for _, q := range queues {
-		if e, _, any := q.GetOldest(); any {
-			if s := e.Hook().stamp; !ok || s < stamp {
-				stamp, ok = s, true
-			}
-		}
-	}
-	return stamp, ok
+// reprieve passes over an entry, which becomes the youngest.
+func (p *LRU[E]) reprieve(e E) {
+	p.renew(e, 0)
+	p.queue.Get(e)
 }

@@ -66,6 +66,9 @@ type Config struct {
 	Remote *RemoteReads
 }
 
+// glance bounds how many entries Oldest reprieves.
+const glance = 8
+
 // reach bounds how many entries are passed over for one that goes, by the
 // chooser and by those who follow. That all are marked costs no more than this
 // under the lock, whatever readers do meanwhile.
@@ -75,6 +78,7 @@ const reach = 64
 type base[E Item[E]] struct {
 	Config
 	named list[E]
+	added uint32 // entries that came; it wraps around
 }
 
 func (b *base[E]) now() uint64 {
@@ -93,41 +97,52 @@ func (b *base[E]) reads(e E) uint32 {
 	return min(n, most)
 }
 
-// enter makes an entry that of this policy.
+// enter dates a new entry.
 func (b *base[E]) enter(e E) {
+	b.added++
+	b.renew(e, 0)
+}
+
+// overtaken reports whether an entry that goes shows that the oldest of its
+// queue has been passed over where it was chosen. It does not if it came, or was
+// last reprieved, much later. For a chooser names its victims ahead, so:
+//
+//  1. the chooser reprieves a, names others, and takes in b: a is before b there;
+//  2. here b is taken in, and a reprieved when one of the others goes: a is
+//     behind b;
+//  3. a is evicted, and here b is passed over and becomes the youngest;
+//  4. b is evicted. To pass over all that is before it now would be wrong.
+func (b *base[E]) overtaken(oldest, e E) bool {
+	return oldest != e && b.age(oldest)/2 <= b.age(e)
+}
+
+// age is how many additions ago an entry came, or was last reprieved.
+func (b *base[E]) age(e E) uint32 { return b.added - e.Hook().count }
+
+// renew dates an entry anew, and leaves it so many reads to its credit.
+func (b *base[E]) renew(e E, reads uint32) {
 	h := e.Hook()
-	h.stamp = b.now()
+	h.stamp = stampOf(b.now())
+	h.count = b.added
+	h.mark.Store(reads)
+}
+
+// name puts an entry that has just left a queue among those named. The reads
+// that it has been judged by do not count again.
+func (b *base[E]) name(e E, from place) {
+	b.named.push(e, condemned)
+	h := e.Hook()
+	h.from = from
 	h.mark.Store(0)
 }
 
-// name puts an entry that has just left a queue among those named.
-func (b *base[E]) name(e E, from place) {
-	e.Hook().from = from
-	b.named.push(e, condemned)
-}
-
-// leaves returns the queue from which an entry leaves, or left when it was named.
-func leaves[E Item[E]](e E) place {
-	if h := e.Hook(); h.at == condemned {
-		return h.from
-	} else {
-		return h.at
+// rescued takes an entry out of those named if it was read since, and dates it
+// anew; it is in no queue then.
+func (b *base[E]) rescued(e E) bool {
+	if b.reads(e) == 0 {
+		return false
 	}
-}
-
-// again yields those named before, and hands those that were read to rescue. It
-// reports whether to go on.
-func (b *base[E]) again(yield func(e E) bool, rescue func(e E)) bool {
-	var none E
-	for e := b.named.oldest; e != none; {
-		younger := e.Hook().prev
-		if b.reads(e) > 0 {
-			b.named.unlink(e)
-			rescue(e)
-		} else if !yield(e) {
-			return false
-		}
-		e = younger
-	}
+	b.named.unlink(e)
+	b.renew(e, 0)
 	return true
 }

@@ -1,22 +1,44 @@
 package eviction
 
-// smallShare is the part of the cost that the new entries have.
-const smallShare = 10 // percent
-
-// S3FIFO is the policy of Yang, Zhang, Qiu, Yue and Rashmi: "FIFO queues are all
-// you need for cache eviction", SOSP 2023. New entries stand in a small queue,
-// by which most of those that are read only once leave; who was read there goes
-// on to the main queue, and there those that were read get another round. What
-// left the small queue unread is remembered, and when it returns soon it goes to
-// the main queue at once.
+// S3FIFO is the default policy, that of Yang, Zhang, Qiu, Yue and Rashmi: "FIFO
+// queues are all you need for cache eviction", SOSP 2023. New entries stand in a
+// small queue, by which most of those that are hardly ever read leave; who was
+// read there more than once goes on to the main queue, and there those that were
+// read get another round, one for each read up to three. What left the small
+// queue is remembered, and may go to the main queue at once when it returns.
+//
+// In three ways it is not as in the paper, because the paper's policy answers
+// nothing of a loop that is longer than the cache, and has one size of the small
+// queue for all workloads:
+//
+//   - As long as the cache grows, entries go on to the main queue unread. A loop
+//     thus finds a main queue that is full, and of which it reads all. (It also
+//     means that where nothing is ever read, the first to come stay, and of the
+//     later ones as many as the small queue holds.)
+//   - A returning entry goes to the main queue only if it was away for less long
+//     than the longest waiting entry there has been unread. That is the rule of
+//     LIRS: Jiang and Zhang, SIGMETRICS 2002. Others start again in the small one.
+//   - The share of the small queue follows where a few more entries would have
+//     helped, see adapt.go.
+//
+// Shares are of the cost, so that a few large newcomers do not push out what is
+// in the main queue. It takes 32 bytes per entry, in the entry, and 6 to 13 for
+// ghosts.
 type S3FIFO[E Item[E]] struct {
 	base[E]
 	small, main list[E]
-	ghosts      ghosts
+	high        int64 // the most that all has cost, see grown
+
+	early ghosts // of the small queue, dated by when they came
+	late  ghosts // of the main queue, dated by when they left
+	lost  uint32 // entries that left the main queue; it wraps around
+	share float64
 }
 
 // NewS3FIFO returns the default policy, without entries.
-func NewS3FIFO[E Item[E]](c Config) *S3FIFO[E] { return &S3FIFO[E]{base: base[E]{Config: c}} }
+func NewS3FIFO[E Item[E]](c Config) *S3FIFO[E] {
+	return &S3FIFO[E]{base: base[E]{Config: c}, share: firstShare}
+}
 
 // Len implements [Policy].
 func (p *S3FIFO[E]) Len() int { return p.small.len + p.main.len + p.named.len }
@@ -24,10 +46,13 @@ func (p *S3FIFO[E]) Len() int { return p.small.len + p.main.len + p.named.len }
 // Add implements [Policy].
 func (p *S3FIFO[E]) Add(e E) {
 	p.enter(e)
-	if _, ok := p.ghosts.take(e.Hash()); ok {
+	if p.returns(e.Hash()) {
 		p.main.push(e, protected)
 	} else {
 		p.small.push(e, probation)
+	}
+	if p.grown() {
+		p.settle()
 	}
 }
 
@@ -36,74 +61,86 @@ func (p *S3FIFO[E]) Add(e E) {
 func (p *S3FIFO[E]) Restore(e E) {
 	p.enter(e)
 	p.small.push(e, probation)
-	for p.crowded() {
-		e := p.small.oldest
-		p.small.unlink(e)
-		p.main.push(e, protected)
-	}
+	p.grown()
+	p.settle()
 }
 
 // Resize implements [Policy].
 func (p *S3FIFO[E]) Resize(e E, by int64) {
-	if q := p.queue(e); q != nil {
+	if q := p.queue(e.Hook().at); q != nil {
 		q.cost += by
+		p.grown()
 	}
 }
 
 // Remove implements [Policy].
 func (p *S3FIFO[E]) Remove(e E) {
-	if q := p.queue(e); q != nil {
+	if q := p.queue(e.Hook().at); q != nil {
 		q.unlink(e)
+		p.shrunk()
 	}
 }
 
 // Evict implements [Policy].
 func (p *S3FIFO[E]) Evict(e E) {
-	q := p.queue(e)
-	if q == nil {
-		return
-	}
-	if q != &p.named {
-		for n := 0; n < reach && q.oldest != e; n++ {
-			p.reprieve(q, q.oldest, p.reads(q.oldest))
+	at := e.Hook().at
+	if q := p.queue(at); q != nil && at != condemned {
+		for n := 0; n < reach && p.overtaken(q.oldest, e); n++ {
+			passed := q.oldest
+			reads := p.reads(passed)
+			p.reprieve(passed, reads)
+			passed.Hook().vouch(reads == 0)
 		}
 	}
-	if leaves(e) == probation {
-		p.ghosts.fit(p.Len())
-		p.ghosts.add(e.Hash())
-	}
-	q.unlink(e)
+	p.remember(e)
+	p.Remove(e)
 }
 
 // Victims implements [Policy].
 func (p *S3FIFO[E]) Victims(yield func(e E) bool) {
-	if !p.again(yield, p.rescue) {
-		return
+	var none E
+	for e := p.named.oldest; e != none; {
+		younger := e.Hook().prev
+		if p.rescued(e) {
+			p.main.push(e, protected)
+		} else if !yield(e) {
+			return
+		}
+		e = younger
 	}
 	for p.small.len+p.main.len > 0 {
-		e, from := p.next()
-		p.name(e, from)
+		e := p.next()
+		p.name(e, p.take(e))
 		if !yield(e) {
 			return
 		}
 	}
 }
 
-// Oldest implements [Policy].
+// Oldest implements [Policy]. An entry of the main queue that has been read is
+// reprieved first, a few of them at a time: its stamp says nothing.
 func (p *S3FIFO[E]) Oldest() (stamp uint64, ok bool) {
-	for _, q := range []*list[E]{&p.small, &p.main, &p.named} {
-		if q.len > 0 {
-			if s := q.oldest.Hook().stamp; !ok || s < stamp {
-				stamp, ok = s, true
-			}
+	for n := 0; ; n++ {
+		stamp, ok = p.named.stamp()
+		if s, any := p.small.stamp(); any && (!ok || s < stamp) {
+			stamp, ok = s, true
 		}
+		s, any := p.main.stamp()
+		if !any || ok && s >= stamp {
+			return stamp, ok
+		}
+		e := p.main.oldest
+		reads := p.reads(e)
+		if n == glance || reads == 0 && !e.Hook().vouched() {
+			return s, true
+		}
+		p.reprieve(e, reads)
 	}
-	return stamp, ok
 }
 
-// queue returns the one that an entry stands in, nil if it is in none.
-func (p *S3FIFO[E]) queue(e E) *list[E] {
-	switch e.Hook().at {
+// queue returns the one at a place, nil for none.
+func (p *S3FIFO[E]) queue(at place) *list[E] {
+	switch at {
 	case probation:
 		return &p.small
 	case protected:
@@ -115,47 +152,72 @@ func (p *S3FIFO[E]) queue(e E) *list[E] {
 	}
 }
 
-// crowded reports whether the small queue has more than its share.
+// take takes an entry out of its queue, and returns which it was.
+func (p *S3FIFO[E]) take(e E) (from place) {
+	from = e.Hook().at
+	p.queue(from).unlink(e)
+	return from
+}
+
+// crowded reports whether the small queue has more than its share. The youngest
+// entry alone never is too much, or none could prove itself.
 func (p *S3FIFO[E]) crowded() bool {
-	return p.small.cost > (p.small.cost+p.main.cost)*smallShare/100
+	return p.small.len > 1 && float64(p.small.cost) > p.share*float64(p.small.cost+p.main.cost)
 }
 
-// next takes the entry that should go out of its queue.
-func (p *S3FIFO[E]) next() (e E, from place) {
+// next returns the entry that should go, and reprieves those before it.
+func (p *S3FIFO[E]) next() E {
 	for n := 0; ; n++ {
-		q := &p.main
-		if p.main.len == 0 || p.small.len > 0 && p.crowded() {
-			q = &p.small
+		e, enough := p.main.oldest, uint32(1)
+		if p.main.len == 0 || p.crowded() {
+			e, enough = p.small.oldest, 2
 		}
-		e = q.oldest
-		if reads := p.reads(e); reads > 0 && n < reach {
-			p.reprieve(q, e, reads)
-			continue
+		reads := p.reads(e)
+		if n == reach || reads < enough && !e.Hook().vouched() {
+			return e
 		}
-		from = e.Hook().at
-		q.unlink(e)
-		return e, from
+		p.reprieve(e, reads)
 	}
 }
 
-// reprieve passes over an entry: it becomes the youngest of the main queue, and
-// has one read less to its credit there.
-func (p *S3FIFO[E]) reprieve(q *list[E], e E, reads uint32) {
-	q.unlink(e)
-	h := e.Hook()
-	h.stamp = p.now()
-	if q == &p.main {
-		h.mark.Store(max(reads, 1) - 1)
-	} else {
-		h.mark.Store(0)
+// reprieve passes over an entry, which becomes the youngest of the main queue.
+// One that was there already has one read less to its credit.
+func (p *S3FIFO[E]) reprieve(e E, reads uint32) {
+	left := uint32(0)
+	if p.take(e) == protected && reads > 0 {
+		left = reads - 1
 	}
+	p.renew(e, left)
 	p.main.push(e, protected)
 }
 
-// rescue takes an entry back that was read after it had been named.
-func (p *S3FIFO[E]) rescue(e E) {
-	h := e.Hook()
-	h.stamp = p.now()
-	h.mark.Store(0)
-	p.main.push(e, protected)
+func (p *S3FIFO[E]) cost() int64 { return p.small.cost + p.main.cost + p.named.cost }
+
+// grown reports whether there is more now than there ever was. There is no limit
+// that the policy knows; but while a cache fills, this is so with each entry, and
+// afterwards hardly ever.
+func (p *S3FIFO[E]) grown() bool {
+	cost := p.cost()
+	if cost <= p.high {
+		return false
+	}
+	p.high = cost
+	return true
+}
+
+// shrunk forgets what there was when less than half of it is left: what comes
+// then fills the cache again.
+func (p *S3FIFO[E]) shrunk() {
+	if cost := p.cost(); cost < p.high/2 {
+		p.high = cost
+	}
+}
+
+// settle moves what the small queue has too much on to the main queue, as it is.
+func (p *S3FIFO[E]) settle() {
+	for p.crowded() {
+		e := p.small.oldest
+		p.small.unlink(e)
+		p.main.push(e, protected)
+	}
 }

@@ -76,11 +76,11 @@ func (p *TwoQueue[E]) Remove(e E) {
 
 // Evict implements [Policy].
 func (p *TwoQueue[E]) Evict(e E) {
-	at, from := e.Hook().at, leaves(e)
+	at := e.Hook().at
 	if q := p.queue(at); q != nil {
 		for range reach {
 			oldest, _, _ := q.GetOldest()
-			if oldest == e {
+			if !p.overtaken(oldest, e) {
 				break
 			}
 			p.reads(oldest)
@@ -88,7 +88,10 @@ func (p *TwoQueue[E]) Evict(e E) {
 		}
 	}
 	p.Remove(e)
-	if from != probation {
+	if at == condemned {
+		at = e.Hook().from
+	}
+	if at != probation {
 		return
 	}
 	p.ghosts.Add(e.Hash(), struct{}{})
@@ -99,8 +102,15 @@ func (p *TwoQueue[E]) Evict(e E) {
 
 // Victims implements [Policy].
 func (p *TwoQueue[E]) Victims(yield func(e E) bool) {
-	if !p.again(yield, p.rescue) {
-		return
+	var none E
+	for e := p.named.oldest; e != none; {
+		younger := e.Hook().prev
+		if p.rescued(e) {
+			p.push(e, protected)
+		} else if !yield(e) {
+			return
+		}
+		e = younger
 	}
 	for p.recent.Len()+p.frequent.Len() > 0 {
 		e, from := p.next()
@@ -113,7 +123,24 @@ func (p *TwoQueue[E]) Victims(yield func(e E) bool) {
 
 // Oldest implements [Policy].
 func (p *TwoQueue[E]) Oldest() (stamp uint64, ok bool) {
-	return older(&p.base, p.recent, p.frequent)
+	stamp, ok = p.named.stamp()
+	for _, q := range []*simplelru.LRU[E, struct{}]{p.recent, p.frequent} {
+		for n := 0; ; n++ {
+			e, _, any := q.GetOldest()
+			if !any {
+				break
+			}
+			if n < glance && q == p.frequent && p.reads(e) > 0 {
+				p.reprieve(e)
+				continue
+			}
+			if s := e.Hook().stamp.clock(); !ok || s < stamp {
+				stamp, ok = s, true
+			}
+			break
+		}
+	}
+	return stamp, ok
 }
 
 func (p *TwoQueue[E]) queue(at place) *simplelru.LRU[E, struct{}] {
@@ -157,13 +184,7 @@ func (p *TwoQueue[E]) next() (e E, from place) {
 
 // reprieve passes over an entry: it becomes the youngest of the frequent ones.
 func (p *TwoQueue[E]) reprieve(e E) {
-	p.reprieved(e)
+	p.renew(e, 0)
 	p.queue(e.Hook().at).Remove(e)
-	p.push(e, protected)
-}
-
-// rescue takes an entry back that was read after it had been named.
-func (p *TwoQueue[E]) rescue(e E) {
-	p.reprieved(e)
 	p.push(e, protected)
 }
