@@ -29,10 +29,8 @@ const (
 // it counts as a snapshot.
 type Files struct {
 	*raft.FileSnapshotStore
-	dir     string
-	receive func(*raft.SnapshotMeta) Incoming
-	stalled func() // closes the connections that a transfer may hang on
-	patient time.Duration
+	FilesConfig
+	dir string
 
 	mu       sync.Mutex
 	latest   Newest
@@ -56,15 +54,26 @@ type loaded struct {
 	in   Incoming
 }
 
-// Log is what is left of a node's log: the first and the last index, 0 for none.
-type Log struct{ First, Last uint64 }
+// Log is what is left of a node's log: the first and the last index, 0 for none,
+// and up to where a snapshot was finished, which the log need not go back beyond.
+type Log struct{ First, Last, Reached uint64 }
 
-// NewFiles returns a store below dir. Everything else is as with [NewLazy].
-func NewFiles(dir string, receive func(*raft.SnapshotMeta) Incoming, stalled func(), patient time.Duration,
-	log hclog.Logger) (*Files, error) {
-	store, err := raft.NewFileSnapshotStoreWithLogger(dir, retained, log)
-	f := &Files{FileSnapshotStore: store, dir: filepath.Join(dir, "snapshots"), receive: receive, stalled: stalled,
-		patient: patient, received: make(map[string]Incoming), sendings: make(map[*sending]bool)}
+// FilesConfig is what a Files is made of.
+type FilesConfig struct {
+	Dir     string        // the snapshots are in one below it
+	Cluster func() uint64 // whose they are
+	Receive func(*raft.SnapshotMeta) Incoming
+	Reached func(index uint64) error // called when one has been finished, before raft trims its log
+	Stalled func()                   // closes the connections that a transfer may hang on
+	Patient time.Duration            // how long one may stand still
+	Log     hclog.Logger
+}
+
+// NewFiles returns a store.
+func NewFiles(c FilesConfig) (*Files, error) {
+	store, err := raft.NewFileSnapshotStoreWithLogger(c.Dir, retained, c.Log)
+	f := &Files{FileSnapshotStore: store, FilesConfig: c, dir: filepath.Join(c.Dir, "snapshots"),
+		received: make(map[string]Incoming), sendings: make(map[*sending]bool)}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.dir, err)
 	}
@@ -76,6 +85,7 @@ func NewFiles(dir string, receive func(*raft.SnapshotMeta) Incoming, stalled fun
 // beginning. It is called once, before raft starts.
 func (f *Files) Load(log Log) (Newest, error) {
 	reached, damage := f.tidy()
+	reached = max(reached, log.Reached)
 	metas, err := f.FileSnapshotStore.List()
 	if err != nil {
 		return Newest{}, fmt.Errorf("%s: %w", f.dir, err)
@@ -91,7 +101,7 @@ func (f *Files) Load(log Log) (Newest, error) {
 			continue
 		}
 		f.boot = &loaded{meta, in}
-		f.latest = Newest{meta.Index, meta.Term, meta.Size}
+		f.latest = Newest{meta.Index, meta.Term, meta.Size - labelSize}
 		f.damage = errors.Join(damage...)
 		return f.latest, f.removeAbove(meta.Index)
 	}
@@ -167,9 +177,16 @@ func (f *Files) load(meta *raft.SnapshotMeta) (Incoming, error) {
 		return nil, fmt.Errorf("%s: %w", state, err)
 	}
 	defer from.Close() // it was only read
-	in := f.receive(meta)
-	if _, err = io.Copy(in, from); err == nil {
+	if err := readLabel(from, meta, f.Cluster()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	in := f.Receive(meta)
+	n, err := io.Copy(in, from)
+	if err == nil {
 		err = in.Close()
+	}
+	if err == nil && n+labelSize != meta.Size {
+		err = fmt.Errorf("it has %d bytes, and should have %d", n+labelSize, meta.Size)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", state, err)
@@ -226,6 +243,10 @@ func (f *Files) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if ok {
 		return meta, io.NopCloser(noBytes{}), from.Close()
 	}
+	if err := readLabel(from, meta, f.Cluster()); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", filepath.Join(f.dir, id), err), from.Close())
+	}
+	meta.Size -= labelSize // of the stream, which is all that a follower gets
 	return meta, f.send(meta, from), nil
 }
 
@@ -245,8 +266,12 @@ func (f *Files) Create(version raft.SnapshotVersion, index, term uint64, configu
 	if err != nil {
 		return nil, err
 	}
-	return &fileSink{SnapshotSink: sink, store: f, meta: raft.SnapshotMeta{Version: version, ID: sink.ID(),
-		Index: index, Term: term, Configuration: configuration, ConfigurationIndex: configurationIndex}}, nil
+	s := &fileSink{SnapshotSink: sink, store: f, meta: raft.SnapshotMeta{Version: version, ID: sink.ID(),
+		Index: index, Term: term, Configuration: configuration, ConfigurationIndex: configurationIndex}}
+	if _, err := sink.Write(label(&s.meta, f.Cluster())); err != nil {
+		return nil, errors.Join(err, sink.Cancel())
+	}
+	return s, nil
 }
 
 // Persist writes a cut to a sink of Files. It is what raft.FSMSnapshot.Persist does.
@@ -277,10 +302,10 @@ type fileSink struct {
 func (s *fileSink) Write(b []byte) (int, error) {
 	if !s.own {
 		if s.in == nil {
-			s.in = s.store.receive(&s.meta)
-			s.watch = time.AfterFunc(s.store.patient, s.store.stalled)
+			s.in = s.store.Receive(&s.meta)
+			s.watch = time.AfterFunc(s.store.Patient, s.store.Stalled)
 		}
-		s.watch.Reset(s.store.patient)
+		s.watch.Reset(s.store.Patient)
 		if n, err := s.in.Write(b); err != nil {
 			return n, err
 		}
@@ -305,7 +330,7 @@ func (s *fileSink) Close() error {
 	s.unwatch()
 	if !s.own {
 		if s.in == nil {
-			s.in = s.store.receive(&s.meta) // nothing came: it will say so
+			s.in = s.store.Receive(&s.meta) // nothing came: it will say so
 		}
 		if err := s.in.Close(); err != nil {
 			return errors.Join(fmt.Errorf("receiving snapshot %s: %w", s.meta.ID, err), s.SnapshotSink.Cancel())
@@ -313,6 +338,9 @@ func (s *fileSink) Close() error {
 	}
 	if err := s.SnapshotSink.Close(); err != nil {
 		return err
+	}
+	if err := s.store.Reached(s.meta.Index); err != nil {
+		return fmt.Errorf("snapshot %s: %w", s.meta.ID, err)
 	}
 	s.store.keep(s)
 	return nil

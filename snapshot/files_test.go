@@ -32,7 +32,8 @@ func receive(*raft.SnapshotMeta) snapshot.Incoming {
 
 func filesIn(t *testing.T, dir string) *snapshot.Files {
 	t.Helper()
-	f, err := snapshot.NewFiles(dir, receive, func() {}, time.Minute, hclog.NewNullLogger())
+	f, err := snapshot.NewFiles(snapshot.FilesConfig{Dir: dir, Cluster: func() uint64 { return 7 }, Receive: receive,
+		Reached: func(uint64) error { return nil }, Stalled: func() {}, Patient: time.Minute, Log: hclog.NewNullLogger()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,15 @@ import (
 // transport is raft's, with pipelines that cannot hang for ever.
 type transport struct {
 	*raft.NetworkTransport
-	life context.Context
+	life  context.Context
+	begun func() // raft's goroutines are about to run
+}
+
+// SetHeartbeatHandler implements raft.Transport. It is the last thing that
+// raft.NewRaft does by itself (raft 1.8.0).
+func (t transport) SetHeartbeatHandler(handle func(raft.RPC)) {
+	t.begun()
+	t.NetworkTransport.SetHeartbeatHandler(handle)
 }
 
 // AppendEntriesPipeline implements raft.Transport.

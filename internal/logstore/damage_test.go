@@ -1,0 +1,244 @@
+package logstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/raft"
+)
+
+// damagesEnv is how many damages TestDamagedFiles tries, where that is to be
+// more than its default.
+const damagesEnv = "IMDGO_DAMAGES"
+
+// history is a file at two moments, and what it held at the later one.
+type history struct {
+	former, whole, witness []byte
+	logs                   []*raft.Log
+}
+
+var values = map[string]string{voteTermKey: "\x00\x00\x00\x00\x00\x00\x00\x09", voteKey: "somebody", termKey: "\x00\x00\x00\x00\x00\x00\x00\x09"}
+
+// lived makes a file with branches, entries larger than a page, and free pages.
+func lived(t *testing.T, dir string) history {
+	t.Helper()
+	d := opened(t, dir, true)
+	path := filepath.Join(dir, "raft.db")
+	random := rand.New(rand.NewPCG(7, 7))
+	var h history
+	store := func(n int) {
+		var logs []*raft.Log
+		for range n {
+			bytes := 1 + random.IntN(200)
+			if random.IntN(20) == 0 {
+				bytes = 10_000
+			}
+			logs = append(logs, entry(uint64(len(h.logs)+len(logs)+1), bytes))
+		}
+		if err := d.StoreLogs(logs); err != nil {
+			t.Fatal(err)
+		}
+		h.logs = append(h.logs, logs...)
+	}
+	read := func(path string) []byte {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for range 20 {
+		store(30)
+	}
+	if err := d.DeleteRange(1, 200); err != nil {
+		t.Fatal(err)
+	}
+	h.former = read(path)
+	for key, value := range values {
+		if err := d.Set([]byte(key), []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store(3)
+	if err := errors.Join(d.DeleteRange(201, 400), d.Reach(300), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	h.logs = h.logs[400:]
+	h.whole, h.witness = read(path), read(path+witnessSuffix)
+	return h
+}
+
+// damage changes a copy of the file in one way of many.
+func (h history) damage(random *rand.Rand) (what string, file []byte) {
+	file = bytes.Clone(h.whole)
+	page := os.Getpagesize()
+	pages := len(file) / page
+	n := random.IntN(pages)
+	at := file[n*page : (n+1)*page]
+	where := random.IntN(page)
+	if random.IntN(2) == 0 {
+		where = random.IntN(256) // where the head is, and the first elements
+	}
+	switch random.IntN(10) {
+	case 0:
+		clear(at)
+		return fmt.Sprintf("page %d is zero", n), file
+	case 1:
+		for i := range at {
+			at[i] = byte(random.Uint32())
+		}
+		return fmt.Sprintf("page %d is garbage", n), file
+	case 2:
+		other := random.IntN(pages)
+		copy(at, h.whole[other*page:])
+		return fmt.Sprintf("page %d is page %d", n, other), file
+	case 3:
+		end := random.IntN(len(file))
+		return fmt.Sprintf("cut off at %d", end), file[:end]
+	case 4:
+		for i := where; i < min(page, where+1+random.IntN(16)); i++ {
+			at[i] = byte(random.Uint32())
+		}
+		return fmt.Sprintf("garbage at page %d + %d", n, where), file
+	default:
+		bit := random.IntN(8)
+		at[where] ^= 1 << bit
+		return fmt.Sprintf("bit %d at page %d + %d", bit, n, where), file
+	}
+}
+
+// A file that has been damaged is refused, by an error that names it, or holds
+// everything, and can be gone on with. Of bbolt's own pages some are out of
+// use, and some bits mean nothing.
+func TestDamagedFiles(t *testing.T) {
+	dir := t.TempDir()
+	h := lived(t, dir)
+	damages, err := strconv.Atoi(os.Getenv(damagesEnv))
+	if err != nil {
+		damages = 300
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	outcomes := map[string]int{}
+	for i := range damages {
+		what, file := h.damage(random)
+		outcome := h.try(t, dir, what, file)
+		if bytes.Equal(file, h.whole) {
+			outcome = "unchanged" // one page was the other
+		}
+		outcomes[outcome]++
+		if t.Failed() && i > 1000 {
+			break
+		}
+	}
+	t.Logf("of %d: %v", damages, outcomes)
+	if outcomes["refused"] == 0 || outcomes["whole"] == 0 {
+		t.Errorf("not all outcomes there can be: %v", outcomes)
+	}
+}
+
+// try opens a file, and says whether it is refused.
+func (h history) try(t *testing.T, dir, what string, file []byte) (outcome string) {
+	t.Helper()
+	path := filepath.Join(dir, "raft.db")
+	if err := errors.Join(os.WriteFile(path, file, 0o600), os.WriteFile(path+witnessSuffix, h.witness, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d, err := OpenDurable(at(t, dir, false))
+	if err != nil {
+		if !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "another process") {
+			t.Errorf("%s: the error is not about the file: %v", what, err)
+		}
+		return "refused"
+	}
+	defer d.Close()
+	if err := h.isIn(d); err != nil {
+		t.Errorf("%s is accepted, but %v", what, err)
+		return "wrong"
+	}
+	want := h.logs
+	for range 3 { // free pages are used now
+		next := []*raft.Log{entry(want[len(want)-1].Index+1, 3000), entry(want[len(want)-1].Index+2, 20_000)}
+		if err := errors.Join(d.StoreLogs(next), d.DeleteRange(want[0].Index, want[30].Index)); err != nil {
+			t.Errorf("%s is accepted, but %v", what, err)
+			return "wrong"
+		}
+		want = append(want[31:len(want):len(want)], next...)
+	}
+	d = reopened(t, d, dir)
+	defer d.Close()
+	if err := d.holds(want); err != nil {
+		t.Errorf("%s is accepted, but later %v", what, err)
+		return "wrong"
+	}
+	return "whole"
+}
+
+// isIn reports what a file lacks.
+func (h history) isIn(d *Durable) error {
+	for key, want := range values {
+		if is, err := d.Get([]byte(key)); err != nil || string(is) != want {
+			return fmt.Errorf("%s is %q, %w", key, is, err)
+		}
+	}
+	if index, err := d.Reached(); err != nil || index != 300 {
+		return fmt.Errorf("snapshots have reached %d, %w", index, err)
+	}
+	return d.holds(h.logs)
+}
+
+// What the disk said it has and lost, and an old copy.
+func TestFormerFiles(t *testing.T) {
+	dir := t.TempDir()
+	h := lived(t, dir)
+	if outcome := h.try(t, dir, "an old copy", h.former); outcome != "refused" {
+		t.Errorf("an old copy: %s", outcome)
+	}
+	page := os.Getpagesize()
+	outcomes := map[string]int{}
+	for n := range len(h.former) / page {
+		file := bytes.Clone(h.whole)
+		copy(file[n*page:(n+1)*page], h.former[n*page:])
+		if !bytes.Equal(file, h.whole) {
+			outcomes[h.try(t, dir, fmt.Sprintf("page %d as it was", n), file)]++
+		}
+	}
+	if outcomes["refused"] == 0 {
+		t.Errorf("%v", outcomes)
+	}
+	t.Log(outcomes)
+}
+
+// The witness may lack one of its slots, and be older than the log.
+func TestDamagedWitness(t *testing.T) {
+	dir := t.TempDir()
+	h := lived(t, dir)
+	for _, test := range []struct {
+		what    string
+		witness []byte
+		refused bool
+	}{
+		{"whole", h.witness, false},
+		{"a slot is zero", append(make([]byte, witnessSize), h.witness[witnessSize:]...), false},
+		{"a slot is missing", h.witness[:witnessSlot], false},
+		{"both are zero", make([]byte, len(h.witness)), true},
+		{"empty", nil, true},
+	} {
+		h.witness = test.witness
+		if outcome := h.try(t, dir, test.what, h.whole); (outcome == "refused") != test.refused {
+			t.Errorf("%s: %s", test.what, outcome)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "raft.db"+witnessSuffix)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenDurable(at(t, dir, false)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a witness: %v", err)
+	}
+}
