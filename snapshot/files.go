@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -103,7 +104,7 @@ func (f *Files) Load(log Log) (Newest, error) {
 		f.boot = &loaded{meta, in}
 		f.latest = Newest{meta.Index, meta.Term, meta.Size - labelSize}
 		f.damage = errors.Join(damage...)
-		return f.latest, f.removeAbove(meta.Index)
+		return f.latest, errors.Join(f.removeAbove(meta.Index), f.removeForeign())
 	}
 	if len(metas) > 0 || reached > log.Last || log.First > 1 {
 		damage = append(damage, fmt.Errorf("%s: no snapshot can be read, and the log has entries %d to %d", f.dir, log.First, log.Last))
@@ -163,6 +164,37 @@ func (f *Files) removeAbove(index uint64) error {
 		}
 	}
 	return err
+}
+
+// removeForeign removes the snapshots whose description does not say that it is
+// theirs: raft would remove what it names instead when the snapshot is too old,
+// or all of them if it names none (raft 1.8.0).
+func (f *Files) removeForeign() error {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(f.dir, e.Name())
+		if id, ok := idIn(path); ok && id != e.Name() {
+			f.Log.Warn("removing a damaged snapshot", "path", path, "says", id)
+			err = errors.Join(err, os.RemoveAll(path))
+		}
+	}
+	return err
+}
+
+// idIn is who a snapshot says it is, false if nothing can be read: raft leaves
+// that alone.
+func idIn(path string) (id string, ok bool) {
+	from, err := os.Open(filepath.Join(path, "meta.json"))
+	if err != nil {
+		return "", false
+	}
+	defer from.Close() // it was only read
+	var meta struct{ ID string }
+	err = json.NewDecoder(from).Decode(&meta)
+	return meta.ID, err == nil
 }
 
 // load builds the state of a snapshot.
@@ -262,6 +294,9 @@ func (f *Files) Received() (Incoming, bool) {
 // Create implements raft.SnapshotStore.
 func (f *Files) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
 	configurationIndex uint64, transport raft.Transport) (raft.SnapshotSink, error) {
+	if err := f.removeForeign(); err != nil {
+		return nil, err
+	}
 	sink, err := f.FileSnapshotStore.Create(version, index, term, configuration, configurationIndex, transport)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,10 @@ import (
 // ErrDamaged is returned when a file is not what this package wrote.
 var ErrDamaged = errors.New("damaged log")
 
+// ErrNotStored is returned when entries are not in the log and never will be
+// because of this call: the disk is full, say.
+var ErrNotStored = errors.New("not stored")
+
 // guarded runs f, and makes an error of a panic and of reading where nothing is
 // mapped: bbolt follows numbers that it finds in the file.
 func guarded(f func() error) (err error) {

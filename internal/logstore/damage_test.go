@@ -122,7 +122,7 @@ func TestDamagedFiles(t *testing.T) {
 	h := lived(t, dir)
 	damages, err := strconv.Atoi(os.Getenv(damagesEnv))
 	if err != nil {
-		damages = 300
+		damages = 120
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	outcomes := map[string]int{}
@@ -240,5 +240,72 @@ func TestDamagedWitness(t *testing.T) {
 	}
 	if _, err := OpenDurable(at(t, dir, false)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a witness: %v", err)
+	}
+}
+
+// A file that is damaged while it is open ends the node, and nothing panics or
+// hangs: not reading, where raft is given an entry that does nothing, and not
+// writing, where bbolt may panic in the middle of a transaction.
+func TestDamageWhileOpen(t *testing.T) {
+	dir := t.TempDir()
+	h := lived(t, dir)
+	page := os.Getpagesize()
+	for name, spoil := range map[string]func(f *os.File) error{
+		"garbage": func(f *os.File) error {
+			_, err := f.WriteAt(bytes.Repeat([]byte("nothing of ours\n"), (len(h.whole)-2*page)/16), int64(2*page))
+			return err
+		},
+		"cut off":     func(f *os.File) error { return f.Truncate(int64(2 * page)) },
+		"an old copy": func(f *os.File) error { _, err := f.WriteAt(h.former, 0); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(dir, "raft.db")
+			if err := errors.Join(os.WriteFile(path, h.whole, 0o600), os.WriteFile(path+witnessSuffix, h.witness, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			var failed []error
+			c := at(t, dir, false)
+			c.Failed = func(err error) { failed = append(failed, err) }
+			d, err := OpenDurable(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err == nil {
+				err = errors.Join(spoil(f), f.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := h.logs[len(h.logs)-1].Index + 1
+			if err := d.StoreLogs([]*raft.Log{entry(next, 9000)}); err == nil {
+				err = d.StoreLogs([]*raft.Log{entry(next+1, 9000)})
+				if err == nil {
+					t.Error("entries are stored")
+				}
+			}
+			for _, want := range h.logs {
+				var log raft.Log
+				if err := d.GetLog(want.Index, &log); err != nil || log.Index != want.Index {
+					t.Fatalf("entry %d: %v, %v", want.Index, log.Index, err)
+				}
+				if log.Type == raft.LogNoop && len(failed) == 0 {
+					t.Fatalf("entry %d has been replaced, and the node goes on", want.Index)
+				}
+			}
+			if len(failed) == 0 || !strings.Contains(failed[0].Error(), path) {
+				t.Errorf("the node hears %v", failed)
+			}
+			if err := d.Set([]byte(voteKey), []byte("x")); err == nil {
+				t.Error("a vote is given")
+			}
+			if err := d.SetUint64([]byte(termKey), 10); err != nil {
+				t.Errorf("raft would panic: %v", err)
+			}
+			_ = d.Close() // it may say that it is damaged
+			if _, err := OpenDurable(at(t, dir, false)); err == nil || strings.Contains(err.Error(), "another process") {
+				t.Errorf("opening it again: %v", err)
+			}
+		})
 	}
 }

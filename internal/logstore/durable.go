@@ -161,7 +161,7 @@ func (d *Durable) begin(owner uint64) (err error) {
 func (d *Durable) walk(found contents) error {
 	var last raft.Log
 	if _, _, err := d.read(sealIndex, &last); err != nil {
-		return fmt.Errorf("the log's end: %w", err)
+		return damaged("the log's end: %w", err)
 	}
 	s, err := sealOf(&last)
 	if err != nil {
@@ -172,7 +172,7 @@ func (d *Durable) walk(found contents) error {
 		var log raft.Log
 		prev, sum, err := d.read(index, &log)
 		if err != nil {
-			return fmt.Errorf("of entries %d to %d: %w", found.first, found.last, err)
+			return damaged("entry %d of %d to %d: %w", index, found.first, found.last, err)
 		}
 		if index > found.first && prev != d.sum || log.Term < term {
 			return damaged("entry %d, of term %d, does not follow the one before, of term %d", index, log.Term, term)

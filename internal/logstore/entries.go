@@ -98,6 +98,9 @@ func (d *Durable) notStored(err error) error {
 	if d.pending {
 		d.failed(err)
 	}
+	if d.broken == nil {
+		return fmt.Errorf("%w: %w", ErrNotStored, err)
+	}
 	return err
 }
 

@@ -88,7 +88,7 @@ func (h *home) read() error {
 func (h *home) expectEmpty() error {
 	for _, path := range []string{h.logPath(), h.snapshotsPath()} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there, and %s is not, which says whose it is", path, h.identityPath())
+			return fmt.Errorf("%w: %s is there, and %s is not, which says whose it is", errDamaged, path, h.identityPath())
 		}
 	}
 	return nil

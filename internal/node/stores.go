@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/hashicorp/raft"
 
@@ -57,20 +58,30 @@ func (l *life) openStores() (resumed bool, err error) {
 	l.disk, err = logstore.OpenDurable(logstore.Durability{Path: home.logPath(), Owner: uint64(l.inc), Cluster: uint64(home.cluster),
 		New: home.cluster == 0, Limit: limit, Over: over, Failed: l.cannotRemember, Outlast: l.outlast})
 	if err != nil {
-		return false, err
+		return false, advised(err, home.dir)
 	}
 	l.log, l.stable = l.disk, l.disk
 	if err = l.openSnapshots(); err == nil {
 		err = syncDirectory(home.dir)
 	}
 	if err != nil {
-		return false, errors.Join(err, l.log.Close())
+		return false, errors.Join(advised(err, home.dir), l.log.Close())
 	}
 	resumed, err = raft.HasExistingState(l.log, l.stable, l.snapshots)
 	if err != nil {
 		return false, errors.Join(err, l.log.Close())
 	}
 	return resumed, nil
+}
+
+// advised adds to an error about damage what to do.
+func advised(err error, dir string) error {
+	for _, damage := range []error{errDamaged, logstore.ErrDamaged, snapshot.ErrDamaged, fs.ErrNotExist} {
+		if errors.Is(err, damage) {
+			return fmt.Errorf("%w; remove the directory %s, and the node joins the others anew", err, dir)
+		}
+	}
+	return err
 }
 
 // openSnapshots builds the state that the node begins with. What the log holds
