@@ -83,8 +83,11 @@ func (h history) damage(random *rand.Rand) (what string, file []byte) {
 	n := random.IntN(pages)
 	at := file[n*page : (n+1)*page]
 	where := random.IntN(page)
-	if random.IntN(2) == 0 {
-		where = random.IntN(256) // where the head is, and the first elements
+	switch random.IntN(4) {
+	case 0:
+		where = random.IntN(boltPageHead)
+	case 1:
+		where = random.IntN(256) // where the first elements are
 	}
 	switch random.IntN(10) {
 	case 0:

@@ -33,6 +33,8 @@ type Durable struct {
 	failed  func(error)
 	outlast func() bool
 
+	pageSize int64
+
 	writing sync.Mutex // guards all below; held while the file is changed, for as long as the disk takes
 	tx      uint64     // the newest transaction
 	broken  error      // nothing is written any more
@@ -87,7 +89,7 @@ func OpenDurable(c Durability) (*Durable, error) {
 		if err != nil {
 			return err
 		}
-		d.tx = newest.tx
+		d.tx, d.pageSize = newest.tx, newest.pageSize
 		if c.New {
 			return d.begin(c.Owner)
 		}
@@ -197,16 +199,17 @@ func (d *Durable) change(transaction func() error) error {
 	}
 	err := guarded(transaction)
 	d.stuck = errors.Is(err, ErrDamaged) // it has panicked
-	done, metaErr := newestMeta(d.file)
+	next := d.tx + 1
+	there, metaErr := readMeta(d.file, int64(next%2)*d.pageSize)
 	switch {
-	case metaErr == nil && err == nil && done.tx == d.tx+1:
-		d.tx = done.tx
-		_ = d.witness.note(d.tx) // what it knows is older then, and true
+	case metaErr == nil && err == nil && there.tx == next:
+		d.tx = next
+		_ = d.witness.note(next) // what it knows is older then, and true
 		return nil
-	case metaErr == nil && err != nil && done.tx == d.tx && !d.stuck:
-		return err
+	case metaErr == nil && err != nil && there.tx == d.tx-1 && !d.stuck:
+		return err // the former transaction's meta
 	case err == nil && metaErr == nil:
-		err = damaged("transaction %d was the last and now %d is: somebody else has written it", d.tx, done.tx)
+		err = damaged("transaction %d is where %d was written: somebody else has written the file", there.tx, next)
 	}
 	d.broken = fmt.Errorf("%s cannot be gone on with: %w", d.path, errors.Join(err, metaErr))
 	d.failed(d.broken)
