@@ -6,13 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/inelpandzic/imdgo"
@@ -162,4 +165,89 @@ func TestAllDisksAreFull(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A node starts on a disk that is full, or says that it is; and has everything
+// when there is room.
+func TestStartingOnAFullDisk(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	dir := filepath.Join(smallDisks(t, "disk"), "disk")
+	quiet := imdgo.WithLogger(slog.New(slog.DiscardHandler))
+	for round := range 3 {
+		c, err := imdgo.New(imdgo.WithDataDir(dir), quiet)
+		if err == nil {
+			err = c.Ready(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range round {
+			if _, ok := c.Get(fmt.Sprint(i)); !ok {
+				t.Errorf("%d is lost", i)
+			}
+		}
+		if err := errors.Join(c.Set(fmt.Sprint(round), 1), c.Close()); err != nil {
+			t.Fatal(err)
+		}
+		fill(t, dir)
+		if c, err = imdgo.New(imdgo.WithDataDir(dir), quiet); err == nil {
+			err = c.Close()
+		} else if errors.Is(err, unix.ENOSPC) && strings.Contains(err.Error(), dir) {
+			err = nil
+		}
+		if err != nil {
+			t.Errorf("on a full disk: %v", err)
+		}
+		makeRoom(t, dir)
+	}
+}
+
+// A node whose disk takes nothing at all, not even a term, ends, and says why.
+// Started again it has what was acknowledged.
+func TestADiskThatTakesNothing(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	dir := filepath.Join(t.TempDir(), "data")
+	quiet := imdgo.WithLogger(slog.New(slog.DiscardHandler))
+	c, err := imdgo.New(imdgo.WithDataDir(dir), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Set("before", 1); err != nil {
+		t.Fatal(err)
+	}
+	// A limit on files comes with a signal, which would end the process.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGXFSZ)
+	defer signal.Stop(signals)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	err = c.Set("meanwhile", 1)
+	if limitErr := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); limitErr != nil {
+		t.Fatal(limitErr)
+	}
+	if !errors.Is(err, imdgo.ErrClosed) || !strings.Contains(err.Error(), "CurrentTerm") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a write: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if c, err = imdgo.New(imdgo.WithDataDir(dir), quiet); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.Get("before"); !ok {
+		t.Error("an acknowledged write is lost")
+	}
+	if _, ok := c.Get("meanwhile"); ok {
+		t.Error("what was refused is there")
+	}
 }

@@ -125,7 +125,7 @@ func TestDamagedFiles(t *testing.T) {
 	h := lived(t, dir)
 	damages, err := strconv.Atoi(os.Getenv(damagesEnv))
 	if err != nil {
-		damages = 120
+		damages = 60
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	outcomes := map[string]int{}
