@@ -1,9 +1,12 @@
 package imdgo_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,6 +132,14 @@ func TestDamagedDirectory(t *testing.T) {
 		{"raft.db is empty", change("raft.db", none), "raft.db"},
 		{"raft.db is cut off", change("raft.db", half), "raft.db"},
 		{"raft.db is missing", remove("raft.db"), "raft.db"},
+		{"the witness is missing", remove("raft.db.witness"), "raft.db.witness"},
+		{"the witness is garbage", change("raft.db.witness", garbage), "raft.db.witness"},
+		{"the log has another name", change("raft.db", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("logs"), []byte("logt")) }), "raft.db"},
+		{"raft.db is of another cluster", change("identity", func(b []byte) []byte {
+			from := strings.Index(string(b), `"cluster": "`) + 12
+			copy(b[from:], "0123456789abcdef")
+			return resum(b)
+		}), "raft.db"},
 		{"raft.db is a directory", func(t *testing.T, dir string) {
 			remove("raft.db")(t, dir)
 			if err := os.Mkdir(filepath.Join(dir, "raft.db"), 0o700); err != nil {
@@ -140,6 +151,10 @@ func TestDamagedDirectory(t *testing.T) {
 		{"a bit of the newest snapshot has changed", snapshots(1, "state.bin", flipped(5000)), ""},
 		{"the newest snapshot's description is garbage", snapshots(1, "meta.json", garbage), ""},
 		{"both snapshots are damaged", snapshots(2, "state.bin", flipped(100)), "state"},
+		{"a bit of the newest snapshot's description has changed", snapshots(1, "meta.json", flipped(200)), ""},
+		{"both snapshots have another voter", snapshots(2, "meta.json", func(b []byte) []byte {
+			return bytes.ReplaceAll(b, []byte("local:6701"), []byte("other:6701"))
+		}), "snapshots"},
 		{"both snapshots' descriptions are garbage", snapshots(2, "meta.json", none), "snapshots"},
 		{"the snapshots are missing", remove("snapshots"), "snapshots"},
 		{"something is left over", func(t *testing.T, dir string) {
@@ -182,6 +197,42 @@ func TestDamagedDirectory(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A directory that is damaged while its node uses it ends the node when it comes
+// upon that, with an error that says what it is about, and nothing panics.
+func TestDamageToARunningNode(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	dir := filepath.Join(t.TempDir(), "data")
+	c, err := imdgo.New(imdgo.WithDataDir(dir), imdgo.WithLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i := range 100 {
+		if err := c.Set(fmt.Sprint(i), make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "raft.db"), os.O_RDWR, 0)
+	if err == nil {
+		_, err = f.WriteAt(bytes.Repeat([]byte("nothing of ours\n"), 20_000), 2*4096)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is written last may have come after the damage, with all that a
+	// further write needs: then the damage is found when the file is opened.
+	if err := c.Set("after", 1); err != nil && (!errors.Is(err, imdgo.ErrClosed) || !strings.Contains(err.Error(), "raft.db")) {
+		t.Errorf("a write: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Errorf("closing: %v", err)
+	}
+	if _, err := imdgo.New(imdgo.WithDataDir(dir)); err == nil || !strings.Contains(err.Error(), "raft.db") {
+		t.Errorf("opening it again: %v", err)
 	}
 }
 

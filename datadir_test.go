@@ -191,46 +191,44 @@ func TestADurableNodeComesBack(t *testing.T) {
 	})
 }
 
-// Close keeps a node a member, Leave does not.
-func TestLeaveEmptiesTheDirectory(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		c := durable(t, dir)
-		if err := c.Node("n1").Cache.Set("a", 1); err != nil {
-			t.Fatal(err)
-		}
-		former := c.Node("n2").Cache.Stats().NodeID
-		c.Leave("n2")
-		if left, err := os.ReadDir(filepath.Join(dir, "n2")); err != nil || len(left) != 0 {
-			t.Errorf("left behind: %v, error %v", left, err)
-		}
-		c.Start("n2")
-		c.WaitReady()
-		if now := c.Node("n2").Cache.Stats().NodeID; now == former {
-			t.Errorf("%s is back", now)
-		}
-	})
-}
-
-// With one directory lost the node is somebody else: nothing is voted for twice.
-func TestALostDirectoryIsAnotherLife(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		c := durable(t, dir)
-		if err := c.Node("n1").Cache.Set("a", 1); err != nil {
-			t.Fatal(err)
-		}
-		former := c.Node("n2").Cache.Stats().NodeID
-		c.Stop("n2")
-		if err := os.RemoveAll(filepath.Join(dir, "n2")); err != nil {
-			t.Fatal(err)
-		}
-		c.Start("n2")
-		c.WaitReady()
-		if now := c.Node("n2").Cache.Stats().NodeID; now == former {
-			t.Errorf("%s is back", now)
-		}
-	})
+// Close keeps a node a member. One that has left, or lost its directory, comes
+// back as somebody else: nothing is voted for twice.
+func TestADirectoryIsALife(t *testing.T) {
+	for how, test := range map[string]struct {
+		end  func(t *testing.T, c *imdgotest.Cluster, dir string)
+		same bool
+	}{
+		"closed": {func(_ *testing.T, c *imdgotest.Cluster, _ string) { c.Stop("n2") }, true},
+		"left": {func(t *testing.T, c *imdgotest.Cluster, dir string) {
+			c.Leave("n2")
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v, error %v", left, err)
+			}
+		}, false},
+		"lost": {func(t *testing.T, c *imdgotest.Cluster, dir string) {
+			c.Stop("n2")
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	} {
+		t.Run(how, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				c := durable(t, dir)
+				if err := c.Node("n1").Cache.Set("a", 1); err != nil {
+					t.Fatal(err)
+				}
+				former := c.Node("n2").Cache.Stats().NodeID
+				test.end(t, c, filepath.Join(dir, "n2"))
+				c.Start("n2")
+				c.WaitReady()
+				if now := c.Node("n2").Cache.Stats().NodeID; (now == former) != test.same {
+					t.Errorf("it was %s and is %s", former, now)
+				}
+			})
+		})
+	}
 }
 
 // A write on a node that has just come back is applied, although the time that

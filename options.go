@@ -167,11 +167,28 @@ func WithAdvertiseAddr(addr string) Option {
 // same again, or twice what WithLogLimit says, for the log.
 //
 // A directory belongs to one node: another address, or a second process, is an
-// error of New. So is most damage, and the error names the file; remove the
-// directory then, and the node joins the others anew. Entries, votes, snapshots
-// and the identity have checksums, the pages of the log's file (bbolt's) have
-// none: damage there can hide the log's end, or end the process when the list
-// of free pages is hit. Crashes and full disks are no damage.
+// error of New. So is damage, and the error names the file; remove the directory
+// then, and the node joins the others anew. Everything in the directory is read
+// and checked by New: every page of the log's file, every entry and vote, how far
+// the log goes and has gone, the snapshots, and that all of it is of one life of
+// the node in one cluster. A changed bit, a page of zeros or of something else, a
+// file that is cut off or missing, or an older copy of one that stands beside the
+// others is refused, or has changed nothing that counts. A snapshot that cannot
+// be read is a warning, where the one before and the log make up for it.
+//
+// What cannot be found: an older copy of the whole directory, which must never be
+// put back while other nodes are there, because its votes have been forgotten;
+// what a disk has lost that said it was written, where the machine has crashed
+// since and what is there is in itself consistent; a change made on purpose.
+//
+// Damage while the node runs ends the node when it comes upon it: calls return
+// ErrClosed with the reason, and nothing panics. A full disk is no damage.
+// Nothing is acknowledged that is not on disk: a leader steps down, and another
+// node takes over what it was asked for, as long as a majority has room. A node
+// whose disk is full follows, and what is written on it is ErrUnknownOutcome,
+// ErrTimeout or ErrNoLeader; it goes on when there is room again. Only when not
+// even a new term can be written, a few pages, does a full disk end the node;
+// start it again then.
 //
 // With a data directory Close keeps the node a member, and [Cache.Leave] ends
 // that and empties the directory.

@@ -30,9 +30,14 @@ func receive(*raft.SnapshotMeta) snapshot.Incoming {
 	return r
 }
 
+func filesConfig(dir string) snapshot.FilesConfig {
+	return snapshot.FilesConfig{Dir: dir, Cluster: func() uint64 { return 7 }, Receive: receive,
+		Reached: func(uint64) error { return nil }, Stalled: func() {}, Patient: time.Minute, Log: hclog.NewNullLogger()}
+}
+
 func filesIn(t *testing.T, dir string) *snapshot.Files {
 	t.Helper()
-	f, err := snapshot.NewFiles(dir, receive, func() {}, time.Minute, hclog.NewNullLogger())
+	f, err := snapshot.NewFiles(filesConfig(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

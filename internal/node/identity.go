@@ -14,6 +14,9 @@ import (
 // identityFormat is what this release writes, and the newest that it reads.
 const identityFormat = 1
 
+// errDamaged is returned when a data directory does not say who the node is.
+var errDamaged = errors.New("damaged")
+
 // identity is who a node with a data directory is: the file "identity" there.
 // Without a cluster nothing else in the directory counts.
 type identity struct {
@@ -65,13 +68,13 @@ func readIdentity(path string) (identity, error) {
 		return id, err
 	}
 	if err := json.Unmarshal(b, &id); err != nil {
-		return id, fmt.Errorf("%s: damaged: %w", path, err)
+		return id, fmt.Errorf("%s: %w: %w", path, errDamaged, err)
 	}
 	if _, _, err := id.who(); err != nil {
-		return id, fmt.Errorf("%s: damaged: %w", path, err)
+		return id, fmt.Errorf("%s: %w: %w", path, errDamaged, err)
 	}
 	if id.Checksum != id.sum() {
-		return id, fmt.Errorf("%s: damaged: checksum %q where %q is right", path, id.Checksum, id.sum())
+		return id, fmt.Errorf("%s: %w: checksum %q where %q is right", path, errDamaged, id.Checksum, id.sum())
 	}
 	return id, nil
 }

@@ -53,6 +53,7 @@ type life struct {
 	raftLog    *mutableLog
 	stream     *wire.Stream
 	logOver    chan struct{} // of one: the log has grown beyond its limit
+	begun      atomic.Bool   // raft has goroutines of its own
 	severed    chan struct{} // closed when nobody can hear this life any more
 	replica    *replica
 	proposer   *proposer
@@ -124,14 +125,28 @@ func (l *life) start() (err error) {
 		return err
 	}
 	l.replica.log, l.replica.store = l.log, l.snapshots
-	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx, l.inbound})
-	if err != nil {
+	if err = l.startRaft(); err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), l.log.Close())
 	}
 	if l.files != nil {
 		l.files.Started()
 	}
 	return nil
+}
+
+// startRaft makes an error of a panic: raft has no other way to say that it
+// cannot read its log, or write its term.
+func (l *life) startRaft() (err error) {
+	defer func() {
+		if p := recover(); p != nil && !l.begun.Load() {
+			err = fmt.Errorf("%v", p)
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	begun := func() { l.begun.Store(true) }
+	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx, l.inbound, begun})
+	return err
 }
 
 // raftConfig is raft's configuration. Its timers are the ones that survive a

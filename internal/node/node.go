@@ -76,7 +76,7 @@ func New(cfg Config) (*Node, error) {
 	if cfg.DataDir != "" {
 		var err error
 		if n.home, err = openHome(cfg.DataDir, cfg.Name); err != nil {
-			return nil, err
+			return nil, advised(err, cfg.DataDir)
 		}
 	}
 	n.machine = fsm.New(n.deliver)

@@ -13,13 +13,16 @@ type transport struct {
 	*raft.NetworkTransport
 	life    context.Context
 	inbound *inbound
+	begun   func() // raft's goroutines are about to run
 }
 
 // Consumer implements raft.Transport.
 func (t transport) Consumer() <-chan raft.RPC { return t.inbound.checked }
 
-// SetHeartbeatHandler implements raft.Transport.
+// SetHeartbeatHandler implements raft.Transport. It is the last thing that
+// raft.NewRaft does by itself (raft 1.8.0).
 func (t transport) SetHeartbeatHandler(take func(raft.RPC)) {
+	t.begun()
 	t.NetworkTransport.SetHeartbeatHandler(t.inbound.heartbeats(take))
 }
 

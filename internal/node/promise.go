@@ -137,7 +137,11 @@ func (l *life) attach(id wire.ClusterID) bool {
 // must not be forgotten. The caller holds mu.
 func (l *life) enter(id wire.ClusterID) bool {
 	if home := l.node.home; home != nil {
-		if err := home.attach(l.inc, id); err != nil {
+		err := l.disk.Join(uint64(id))
+		if err == nil {
+			err = home.attach(l.inc, id)
+		}
+		if err != nil {
 			l.node.log.Error("this node cannot be one of a cluster", "error", err)
 			return false
 		}

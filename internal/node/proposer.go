@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/inelpandzic/imdgo/internal/command"
+	"github.com/inelpandzic/imdgo/internal/logstore"
 )
 
 const (
@@ -262,7 +263,7 @@ func (r *round) propose(entry []byte) (command.Refusal, error) {
 	case err == nil:
 		return 0, nil
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout),
-		errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, logstore.ErrNotStored):
 		return command.NotLeader, err
 	default: // ErrLeadershipLost, and whatever else leaves it open
 		return command.Lost, err

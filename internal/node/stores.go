@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/hashicorp/raft"
 
@@ -54,17 +55,17 @@ func (l *life) openStores() (resumed bool, err error) {
 		l.snapshots = l.lazy
 		return false, nil
 	}
-	l.disk, err = logstore.OpenDurable(logstore.Durability{Path: home.logPath(), Owner: uint64(l.inc), New: home.cluster == 0,
-		Limit: limit, Over: over, Failed: l.cannotRemember})
+	l.disk, err = logstore.OpenDurable(logstore.Durability{Path: home.logPath(), Owner: uint64(l.inc), Cluster: uint64(home.cluster),
+		New: home.cluster == 0, Limit: limit, Over: over, Failed: l.cannotRemember, Outlast: l.outlast})
 	if err != nil {
-		return false, err
+		return false, advised(err, home.dir)
 	}
 	l.log, l.stable = l.disk, l.disk
 	if err = l.openSnapshots(); err == nil {
 		err = syncDirectory(home.dir)
 	}
 	if err != nil {
-		return false, errors.Join(err, l.log.Close())
+		return false, errors.Join(advised(err, home.dir), l.log.Close())
 	}
 	resumed, err = raft.HasExistingState(l.log, l.stable, l.snapshots)
 	if err != nil {
@@ -73,17 +74,32 @@ func (l *life) openStores() (resumed bool, err error) {
 	return resumed, nil
 }
 
+// advised adds to an error about damage what to do.
+func advised(err error, dir string) error {
+	for _, damage := range []error{errDamaged, logstore.ErrDamaged, snapshot.ErrDamaged, fs.ErrNotExist} {
+		if errors.Is(err, damage) {
+			return fmt.Errorf("%w; remove the directory %s, and the node joins the others anew", err, dir)
+		}
+	}
+	return err
+}
+
 // openSnapshots builds the state that the node begins with. What the log holds
 // must go on from there.
 func (l *life) openSnapshots() (err error) {
-	l.files, err = snapshot.NewFiles(l.node.home.dir, newIncoming, l.stream.SeverInbound, stalledFor, l.raftLog)
+	l.files, err = snapshot.NewFiles(snapshot.FilesConfig{Dir: l.node.home.dir, Cluster: func() uint64 { return uint64(l.cluster()) },
+		Receive: newIncoming, Reached: l.disk.Reach, Stalled: l.stream.SeverInbound, Patient: stalledFor, Log: l.raftLog})
 	if err != nil {
 		return err
 	}
 	l.snapshots = l.files
 	first, _ := l.log.FirstIndex() // they never fail: they are kept in memory
 	last, _ := l.log.LastIndex()
-	from, err := l.files.Load(snapshot.Log{First: first, Last: last})
+	reached, err := l.disk.Reached()
+	if err != nil {
+		return err
+	}
+	from, err := l.files.Load(snapshot.Log{First: first, Last: last, Reached: reached})
 	if damage := l.files.Damage(); damage != nil {
 		l.node.log.Warn("going on from an older snapshot and the log", "index", from.Index, "damage", damage)
 	}
@@ -104,9 +120,18 @@ func (l *life) goesOn(from snapshot.Newest, first, last uint64) bool {
 	return l.log.GetLog(from.Index, &entry) == nil && entry.Term == from.Term
 }
 
-// cannotRemember ends the node: its disk does not take what it must not forget.
-// It returns when the node can be heard by nobody any more.
+// cannotRemember ends the node: its disk does not take what it must not forget,
+// or does not give it back.
 func (l *life) cannotRemember(err error) {
 	l.node.fail(fmt.Errorf("%w, so it must not take part any more", err))
+}
+
+// outlast waits until the node can be heard by nobody any more. While raft is
+// being started there is nobody to end it.
+func (l *life) outlast() bool {
+	if !l.begun.Load() {
+		return false
+	}
 	<-l.severed
+	return true
 }
