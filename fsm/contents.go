@@ -77,9 +77,8 @@ func (c *contents) setPolicy(p command.Policy) {
 	if p == c.limits.policy {
 		return
 	}
-	former := c.policy
-	c.account(-c.cost)
-	cost := c.cost
+	former, cost := c.policy, c.cost
+	c.account(-cost) // of what is never evicted, or of what may be
 	c.limits.policy = p
 	c.policy = c.newPolicy()
 	c.sequence.each(func(e *Entry) {

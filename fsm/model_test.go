@@ -17,13 +17,16 @@ type model struct {
 	version     uint64
 	maps        map[string]*modelMap
 	origins     map[uint64]*modelOrigin
+	modelRoom
 }
 
 type modelMap struct {
 	kind     command.MapType
 	declared bool
 	ttl      int64
+	limits   limits
 	entries  map[string]modelEntry
+	cleared  bool
 }
 
 type modelEntry struct {
@@ -44,7 +47,7 @@ type modelRow struct {
 }
 
 func newModel() *model {
-	return &model{maps: map[string]*modelMap{}, origins: map[uint64]*modelOrigin{}}
+	return &model{maps: map[string]*modelMap{}, origins: map[uint64]*modelOrigin{}, modelRoom: newModelRoom()}
 }
 
 // request is an operation in plain Go.
@@ -58,6 +61,7 @@ type request struct {
 	old      uint64
 	pairs    [][2]string
 	keys     []string
+	options  []command.Option
 }
 
 type modelPart struct {
@@ -68,19 +72,26 @@ type modelPart struct {
 
 type modelBatch struct {
 	stamp, wall int64
+	budgets     []command.Budget
 	expire      *command.Threshold
+	victims     []modelVictim
 	parts       []modelPart
 }
 
 // apply returns the results of every part.
 func (m *model) apply(b modelBatch) (results [][]command.Result) {
 	m.clock, m.wall = max(m.clock, b.stamp), b.wall
+	for _, budget := range b.budgets {
+		m.budget(budget)
+	}
 	if b.expire != nil {
 		m.expire(*b.expire)
 	}
+	m.open(b.victims)
 	for _, p := range b.parts {
 		results = append(results, m.part(p))
 	}
+	m.rest()
 	m.tidy()
 	return results
 }
@@ -145,7 +156,7 @@ func (m *model) once(o *modelOrigin, p modelPart, sequence uint64, r request) co
 func (m *model) perform(r request) command.Result {
 	mm := m.maps[r.target.Name]
 	if mm == nil {
-		mm = &modelMap{kind: r.target.Type, entries: map[string]modelEntry{}}
+		mm = &modelMap{kind: r.target.Type, limits: noLimits, entries: map[string]modelEntry{}}
 		m.maps[r.target.Name] = mm
 	}
 	if mm.kind != r.target.Type {
@@ -175,10 +186,16 @@ func (m *model) perform(r request) command.Result {
 		}
 		fallthrough
 	case command.Set:
+		if code := m.room(mm, [2]string{r.key, r.value}); code != command.Applied {
+			return command.Result{Code: code}
+		}
 		m.version++
 		mm.entries[r.key] = modelEntry{m.version, deadline, r.value}
 		return command.Result{Code: command.Applied, Version: m.version}
 	case command.SetMany:
+		if code := m.room(mm, r.pairs...); code != command.Applied {
+			return command.Result{Code: code}
+		}
 		m.version++
 		for _, p := range r.pairs {
 			mm.entries[p[0]] = modelEntry{m.version, deadline, p[1]}
@@ -205,10 +222,13 @@ func (m *model) perform(r request) command.Result {
 		return command.Result{Code: command.Applied, Version: e.version}
 	case command.Clear:
 		m.version++
-		mm.entries = map[string]modelEntry{}
+		mm.cleared = true
+		m.maps[r.target.Name] = &modelMap{kind: mm.kind, declared: mm.declared, ttl: mm.ttl, limits: mm.limits, entries: map[string]modelEntry{}}
 		return command.Result{Code: command.Applied}
 	case command.Declare:
-		mm.declared, mm.ttl = true, r.ttl.Nanoseconds
+		for _, o := range r.options {
+			mm.declare(o)
+		}
 		return command.Result{Code: command.Applied}
 	}
 	panic(fmt.Sprintf("kind %d", r.kind))
@@ -220,9 +240,10 @@ func (m *model) machine(r *rand.Rand) *Machine {
 	n := New(nil)
 	n.version, n.wall = m.version, m.wall
 	n.clock.Store(m.clock)
+	n.limit, n.target, n.budgets = m.limit, m.target(), maps.Clone(m.budgets)
 	for _, name := range shuffled(r, m.maps) {
 		mm := m.maps[name]
-		c := newContents(n, mm.kind, declaredTTL{mm.ttl, mm.declared}, noLimits)
+		c := newContents(n, mm.kind, declaredTTL{mm.ttl, mm.declared}, mm.limits)
 		n.table([]byte(name)).contents.Store(c)
 		for _, key := range shuffled(r, mm.entries) {
 			e := mm.entries[key]
@@ -257,19 +278,13 @@ func (m *model) differs(n *Machine) error {
 	if n.Clock() != m.clock || n.version != m.version || n.wall != m.wall {
 		return fmt.Errorf("clock %d, version %d, wall %d, want %d, %d, %d", n.Clock(), n.version, n.wall, m.clock, m.version, m.wall)
 	}
-	entries, used := 0, int64(0)
 	for name, mm := range m.maps {
-		table := n.Table(name)
-		if err := mm.differs(table); err != nil {
+		if err := mm.differs(n.Table(name)); err != nil {
 			return fmt.Errorf("map %q: %w", name, err)
 		}
-		entries += table.Len()
-		if c := table.contents.Load(); c != nil {
-			used += c.cost
-		}
 	}
-	if a := n.Account(); a.Entries != entries || a.Used != used {
-		return fmt.Errorf("%d entries of %d bytes, want %d of %d", a.Entries, a.Used, entries, used)
+	if err := m.differsInRoom(n); err != nil {
+		return err
 	}
 	for name, table := range n.tables {
 		if _, exists := table.Kind(); exists && m.maps[name] == nil {
@@ -283,22 +298,21 @@ func (mm *modelMap) differs(table *Table) error {
 	if kind, ok := table.Kind(); !ok || kind != mm.kind {
 		return fmt.Errorf("kind %v, %v, want %v", kind, ok, mm.kind)
 	}
-	if c := table.contents.Load(); c.ttl != (declaredTTL{mm.ttl, mm.declared}) {
-		return fmt.Errorf("declared %+v, want %d, %v", c.ttl, mm.ttl, mm.declared)
+	if c := table.contents.Load(); c.ttl != (declaredTTL{mm.ttl, mm.declared}) || c.limits != mm.limits || (c.policy == nil) != mm.pinned() {
+		return fmt.Errorf("declared %+v, %+v, want %+v", c.ttl, c.limits, mm)
 	}
-	walked, bytes, cost := map[string]modelEntry{}, int64(0), int64(0)
+	walked, bytes := map[string]modelEntry{}, int64(0)
 	table.Walk(func(e *Entry, v *Value) bool {
 		walked[e.Key()] = modelEntry{v.Version(), v.Deadline(), string(v.Bytes())}
 		bytes += int64(len(e.Key()) + len(v.Bytes()))
-		cost += Cost(len(e.Key()), len(v.Bytes()))
 		return true
 	})
 	if !maps.Equal(walked, mm.entries) {
 		return fmt.Errorf("holds\n%+v, want\n%+v", walked, mm.entries)
 	}
-	if c := table.contents.Load(); table.Len() != len(walked) || c.bytes != bytes || c.cost != cost || c.policy.Len() != len(walked) {
-		return fmt.Errorf("counts %d entries of %d bytes that cost %d, %d with the policy, holds %d of %d that cost %d",
-			table.Len(), c.bytes, c.cost, c.policy.Len(), len(walked), bytes, cost)
+	if c := table.contents.Load(); table.Len() != len(walked) || c.bytes != bytes || c.cost != mm.cost() {
+		return fmt.Errorf("counts %d entries of %d bytes that cost %d, holds %d of %d that cost %d",
+			table.Len(), c.bytes, c.cost, len(walked), bytes, mm.cost())
 	}
 	for key, want := range mm.entries {
 		if _, v := table.Lookup(mm.kind, key); v == nil || v.Version() != want.version {
@@ -353,8 +367,7 @@ func (r request) bytes() op {
 	case command.Clear:
 		return command.AppendClear(nil, r.patience, r.target)
 	case command.Declare:
-		return command.AppendDeclare(nil, r.patience, r.target,
-			[]command.Option{{Field: command.FieldTTL, Value: uint64(r.ttl.Nanoseconds)}})
+		return command.AppendDeclare(nil, r.patience, r.target, r.options)
 	case command.Marker:
 		return command.AppendMarker(nil, r.patience)
 	default:
@@ -375,5 +388,16 @@ func (b modelBatch) entry() []byte {
 	for _, p := range b.parts {
 		parts = append(parts, p.part())
 	}
-	return entryOf(b.stamp, b.wall, b.expire, parts...)
+	d := command.Decisions{Budgets: b.budgets}
+	if b.expire != nil {
+		d.Expire, d.Expires = *b.expire, true
+	}
+	for _, v := range b.victims {
+		if v.alone {
+			d.Victims.Done()
+		}
+		d.Victims.Add(v.table, v.key, v.version)
+	}
+	d.Victims.Done()
+	return entryWith(b.stamp, b.wall, &d, parts...)
 }

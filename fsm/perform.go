@@ -94,34 +94,48 @@ func (m *Machine) set(c *contents, op *command.Op) command.Result {
 }
 
 func (m *Machine) setMany(c *contents, op *command.Op) command.Result {
-	if code := m.roomForMany(c, op); code != command.Applied {
+	own, code := m.roomForMany(c, op)
+	if code != command.Applied {
 		return command.Result{Code: code}
 	}
 	result := m.written()
 	deadline := m.deadline(c, op.TTL)
-	op.Pairs(func(key, value []byte) { c.put(c.find(key), key, value, result.Version, deadline) })
+	put := func(e *Entry, key, value []byte) { c.put(e, key, value, result.Version, deadline) }
+	if len(own) > 0 {
+		// What shrinks comes first: its room is what the others have counted on.
+		op.Pairs(func(key, value []byte) {
+			if e := c.find(key); e != nil && c.growth(e, key, value).bytes < 0 {
+				put(e, key, value)
+			}
+		})
+	}
+	op.Pairs(func(key, value []byte) { put(c.find(key), key, value) })
 	return result
 }
 
-// roomForMany looks at the entries that are there only if it must. What grows is
-// not set off against what shrinks, which comes later perhaps.
-func (m *Machine) roomForMany(c *contents, op *command.Op) command.Code {
-	var all growth
-	op.Pairs(func(key, value []byte) { all.add(c.growth(nil, key, value)) })
-	if c.fits(all) && all.bytes <= m.limit-m.used {
-		return m.room(c, all, nil)
-	}
+// roomForMany looks at the entries that are there, which it returns, only if it
+// must. What they take is set off against what comes: they may not be evicted for
+// the operation, and it would never find room if it needed theirs. A key that is
+// named twice counts twice.
+func (m *Machine) roomForMany(c *contents, op *command.Op) ([]*Entry, command.Code) {
 	var g growth
+	op.Pairs(func(key, value []byte) { g.add(c.growth(nil, key, value)) })
+	if c.fits(g) && g.bytes <= m.limit-m.used {
+		return nil, m.room(c, g, nil)
+	}
 	var own []*Entry
-	op.Pairs(func(key, value []byte) {
-		e := c.find(key)
-		g.add(c.growth(e, key, value))
-		if e != nil {
+	op.Pairs(func(key, _ []byte) {
+		if e := c.find(key); e != nil {
 			own = append(own, e)
+			g.entries--
 		}
 	})
 	slices.SortFunc(own, func(a, b *Entry) int { return cmp.Compare(a.number, b.number) })
-	return m.room(c, g, own)
+	own = slices.Compact(own)
+	for _, e := range own {
+		g.bytes -= e.Cost()
+	}
+	return own, m.room(c, g, own)
 }
 
 // only is a list of e, or of nothing if that is nil.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/inelpandzic/imdgo/internal/command"
@@ -17,10 +18,14 @@ type history struct {
 	model   *model
 	origins [4]struct{ low, next uint64 }
 	past    []modelPart // to be logged again
+	t       testing.TB
+	leader  *Machine // asked for victims; nil: they are all made up
+	tight   bool     // there are limits of all kinds
 }
 
+// newHistory makes up one with limits for every other seed.
 func newHistory(seed uint64) *history {
-	h := &history{Rand: rand.New(rand.NewPCG(seed, 0)), model: newModel()}
+	h := &history{Rand: rand.New(rand.NewPCG(seed, 0)), model: newModel(), tight: seed%2 == 1}
 	for i := range h.origins {
 		h.origins[i].low, h.origins[i].next = 1, 1
 	}
@@ -34,6 +39,9 @@ func (h *history) batch() modelBatch {
 		if e, ok := h.someEntry(); ok && h.IntN(2) == 0 { // exactly on the border
 			b.expire = &command.Threshold{Deadline: e.deadline, Version: e.version - h.Uint64N(2)}
 		}
+	}
+	if h.tight {
+		b.budgets, b.victims = h.budgets(), h.victims()
 	}
 	for range h.IntN(4) {
 		if len(h.past) > 0 && h.IntN(4) == 0 {
@@ -119,10 +127,12 @@ func (h *history) request() request {
 	switch r.kind {
 	case command.CompareAndSwap, command.CompareAndDelete:
 		r.old = h.old(r)
-	case command.Touch, command.Declare:
+	case command.Touch:
 		r.ttl.Explicit = true
+	case command.Declare:
+		r.options = h.options()
 	case command.SetMany:
-		for range h.IntN(5) {
+		for range h.IntN(6) {
 			r.pairs = append(r.pairs, [2]string{h.key(), h.value()})
 		}
 	case command.Delete:
@@ -144,6 +154,9 @@ func (h *history) old(r request) uint64 {
 func (h *history) key() string { return []string{"", "a", "b", "c", "d", "e", "f", "g"}[h.IntN(8)] }
 
 func (h *history) value() string {
+	if h.tight && h.IntN(4) == 0 {
+		return strings.Repeat("v", h.IntN(1500))
+	}
 	b := make([]byte, h.IntN(40))
 	for i := range b {
 		b[i] = byte(h.UintN(256))
@@ -159,17 +172,26 @@ func (h *history) ttl() command.TTL {
 	return command.TTL{Nanoseconds: ns, Explicit: h.IntN(2) == 0}
 }
 
-// Random histories give what the model says, on a machine that has lived
-// through all of it, on one that was restored on the way and has another
-// arrangement of everything, and on one whose origins are looked at all the time.
+// Random histories give what the model says, on a machine that has lived through
+// all of it and leads, on one that was restored on the way and has another
+// arrangement of everything, and on one whose policies are of another mind. That
+// holds for every step: what is accounted for is what is there, and is within the
+// limit also in the middle of a batch.
 func TestTheMachineIsTheModel(t *testing.T) {
-	for seed := range uint64(60) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { runHistory(t, newHistory(seed), 120) })
+	seen := make(map[command.Code]int)
+	for seed := range uint64(80) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { runHistory(t, newHistory(seed), 120, seen) })
+	}
+	for code := command.Applied; code <= command.TooLarge; code++ {
+		if seen[code] < 50 {
+			t.Errorf("only %d results of code %d: the histories do not test it", seen[code], code)
+		}
 	}
 }
 
-func runHistory(t *testing.T, h *history, batches int) {
-	veteran, restored := newReplica(t), newReplica(t)
+func runHistory(t *testing.T, h *history, batches int, seen map[command.Code]int) {
+	veteran, restored, contrary := newReplica(t), newReplica(t), newReplica(t)
+	h.t, h.leader = t, veteran.Machine
 	for i := range batches {
 		b := h.batch()
 		for _, p := range b.parts {
@@ -178,7 +200,10 @@ func runHistory(t *testing.T, h *history, batches int) {
 			}
 		}
 		want := slices.Concat(h.model.apply(b)...)
-		for name, m := range map[string]*replica{"veteran": veteran, "restored": restored} {
+		for _, r := range want {
+			seen[r.Code]++
+		}
+		for name, m := range map[string]*replica{"veteran": veteran, "restored": restored, "contrary": contrary} {
 			m.delivered = nil
 			if err := m.Apply(uint64(i)+1, b.entry()); err != nil {
 				t.Fatalf("batch %d, %s: %v", i, name, err)
@@ -193,7 +218,7 @@ func runHistory(t *testing.T, h *history, batches int) {
 				t.Fatalf("batch %d, %s, %+v\n%v", i, name, b, err)
 			}
 		}
-		if _, a := veteran.Hash(); a != restored.hash() {
+		if _, a := veteran.Hash(); a != restored.hash() || a != contrary.hash() {
 			t.Fatalf("batch %d, %+v: the same state has two hashes", i, b)
 		}
 		if h.IntN(4) == 0 {
@@ -204,6 +229,9 @@ func runHistory(t *testing.T, h *history, batches int) {
 			deliver := restored.deliver
 			restored.Machine = h.model.machine(h.Rand)
 			restored.deliver = deliver
+		}
+		if h.tight && h.IntN(5) == 0 {
+			h.trouble(contrary.Machine)
 		}
 	}
 }
@@ -252,7 +280,8 @@ func TestTheHashSeesEveryDifference(t *testing.T) {
 		m := h.model
 		m.clock += second // which is later than every row that is not put there now
 		m.tidy()
-		m.maps["x"] = &modelMap{kind: 3, declared: true, ttl: 5, entries: map[string]modelEntry{
+		m.limit, m.budgets = 1<<30, map[string]int64{"n1": 1 << 20, "n2": 1 << 21}
+		m.maps["x"] = &modelMap{kind: 3, declared: true, ttl: 5, limits: limits{100, 1 << 20, command.LRU}, entries: map[string]modelEntry{
 			"k": {version: 2, deadline: m.clock + second, value: "v"}, "l": {version: 3, value: "w"}}}
 		m.origins[99] = &modelOrigin{low: 5, horizon: m.clock + 9, rows: map[uint64]modelRow{
 			6: {m.clock + 9, command.Result{Code: command.Applied, Version: 3}},
@@ -299,6 +328,16 @@ func TestTheHashSeesEveryDifference(t *testing.T) {
 		"kind":            func(m *model) { m.maps["x"].kind++ },
 		"declared ttl":    func(m *model) { m.maps["x"].ttl++ },
 		"nothing decl.":   func(m *model) { m.maps["x"].declared = false },
+		"most entries":    func(m *model) { m.maps["x"].limits.entries++ },
+		"most bytes":      func(m *model) { m.maps["x"].limits.bytes++ },
+		"entries, bytes":  func(m *model) { l := &m.maps["x"].limits; l.entries, l.bytes = l.bytes, l.entries },
+		"policy":          func(m *model) { m.maps["x"].limits.policy = command.TwoQueue },
+		"not evicted":     func(m *model) { m.maps["x"].limits.policy = command.NoEviction },
+		"limit":           func(m *model) { m.limit++ },
+		"budget":          func(m *model) { m.budgets["n2"]++ },
+		"one budget less": func(m *model) { delete(m.budgets, "n2") },
+		"whose budget":    func(m *model) { m.budgets["n3"] = m.budgets["n2"]; delete(m.budgets, "n2") },
+		"budgets swapped": func(m *model) { b := m.budgets; b["n1"], b["n2"] = b["n2"], b["n1"] },
 		"name":            func(m *model) { m.maps["y"] = m.maps["x"]; delete(m.maps, "x") },
 		"another map":     func(m *model) { m.maps["y"] = &modelMap{} },
 		"map emptied":     func(m *model) { m.maps["x"].entries = nil },

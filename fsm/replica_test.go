@@ -28,6 +28,9 @@ func newReplica(t testing.TB) *replica {
 	r := &replica{t: t}
 	r.Machine = New(func(_, _ uint64, results []command.Result, _ int64) {
 		r.delivered = append(r.delivered, results...)
+		if err := r.ledger.invariants(r.tables); err != nil {
+			t.Errorf("in the middle of a batch: %v", err)
+		}
 	})
 	t.Cleanup(func() {
 		if err := r.invariants(); err != nil {

@@ -16,7 +16,7 @@ type growth struct {
 }
 
 func (g *growth) add(h growth) {
-	g.bytes += max(h.bytes, 0)
+	g.bytes += h.bytes
 	g.entries += h.entries
 	g.whole += h.whole
 	g.count += h.count
@@ -24,8 +24,9 @@ func (g *growth) add(h growth) {
 
 // room sees to it that an operation fits, and evicts for it what the leader has
 // offered, as far as needed and nothing of the operation's own, which are in the
-// order of their numbers. What it answers depends on the state and the log alone. Unless that is Applied, nothing of the
-// operation has been done; what was evicted stays so.
+// order of their numbers. What it answers depends on the state and the log alone.
+// Unless that is Applied, nothing of the operation has been done; what was evicted
+// stays so.
 func (m *Machine) room(c *contents, g growth, own []*Entry) command.Code {
 	m.demand.grown += max(g.bytes, 0)
 	c.demand.grown += max(g.bytes, 0)
