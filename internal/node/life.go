@@ -49,6 +49,7 @@ type life struct {
 	name       string // of the node: what others dial
 	raft       *raft.Raft
 	transport  *raft.NetworkTransport
+	inbound    *inbound
 	raftLog    *mutableLog
 	stream     *wire.Stream
 	logOver    chan struct{} // of one: the log has grown beyond its limit
@@ -98,10 +99,11 @@ func (n *Node) begin() (*life, error) {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.raftLog = &mutableLog{Logger: n.log.Named("raft")}
 	l.stream = n.port.Stream(l.cluster, l.inc)
+	term := func() uint64 { return l.raft.CurrentTerm() }
+	l.inbound = newInbound(l.stream, term, n.log)
 	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: l.stream, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
-	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx,
-		term: func() uint64 { return l.raft.CurrentTerm() }} // nothing is applied before there is a cluster
+		Stream: l.inbound, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
+	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx, term: term}
 	if err := l.start(); err != nil {
 		l.cancel()
 		return nil, errors.Join(err, l.transport.Close())
@@ -119,10 +121,11 @@ func (l *life) start() (err error) {
 		return err
 	}
 	l.replica.log, l.replica.store = l.log, l.snapshots
-	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx})
+	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx, l.inbound})
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), l.log.Close())
 	}
+	l.inbound.start()
 	if l.files != nil {
 		l.files.Started()
 	}
@@ -254,6 +257,7 @@ func (l *life) end() {
 		l.node.log.Debug("closing raft's transport", "error", err)
 	}
 	close(l.severed)
+	waitAtMost(shutdownTimeout, l.inbound.wait)
 	waitAtMost(shutdownTimeout, func() {
 		if err := l.raft.Shutdown().Error(); err != nil {
 			l.node.log.Warn("shutting raft down", "error", err)
