@@ -90,7 +90,11 @@ func (s survey) gone(id string, self *life) bool {
 // The schedule it is for: of A, B and C, C has been replaced, and A leads. The
 // promotion of C is committed, on A and C, and A dies. B's log is too short for
 // C's vote; and C does not get B's, because raft refuses candidates that have
-// no vote in its own configuration. Nobody is ever elected.
+// no vote in its own configuration. Nobody is ever elected, until A is back with
+// what it remembers; if it remembers nothing, the cluster begins anew, empty.
+// Nothing can be done about that when it has happened: with C's vote not yet
+// known to B, the two are a minority of either configuration. So until C is
+// ready it counts as still away, and the death of A as the second failure.
 func (l *life) isEstablished(ctx context.Context) bool {
 	if l.established.Load() {
 		return true
