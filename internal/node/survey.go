@@ -81,6 +81,9 @@ func (s survey) gone(id string, self *life) bool {
 		return inc != self.inc
 	}
 	a, ok := s.answers[name]
+	if ok && a.Incarnation == inc && a.Cluster == 0 && self.cluster() != 0 {
+		return slices.Contains(a.Shuns, self.inc) // and has not taken part in what that has founded
+	}
 	return ok && a.Incarnation != inc
 }
 
@@ -131,6 +134,7 @@ func (l *life) status(q *question) answer {
 		}
 		a.Knows = a.Knows || s.ID == asker
 	}
+	a.Shuns = l.node.shunned.all()
 	a.Able, a.Leaving, a.Closing = l.mayAsk(), l.leaving.Load(), l.node.closing.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
