@@ -85,19 +85,21 @@ func (in *inbound) accept() {
 		in.conns.Go(func() {
 			defer conn.Close() // there is nothing left to say
 			err := in.serve(conn)
-			if err != nil && !errors.Is(err, io.EOF) && in.ctx.Err() == nil {
+			if !errors.Is(err, io.EOF) && in.ctx.Err() == nil {
 				in.log.Debug("a connection for raft ended", "from", conn.RemoteAddr(), "error", err)
 			}
 		})
 	}
 }
 
-// serve answers RPCs, one after the other, until one cannot be.
+// serve answers RPCs, one after the other, until one cannot be, and returns why.
 func (in *inbound) serve(conn net.Conn) error {
 	r := &bounded{Reader: bufio.NewReaderSize(conn, inboundBuffer)}
 	w := bufio.NewWriter(conn)
 	decoder := codec.NewDecoder(r, new(codec.MsgpackHandle))
-	encoder := codec.NewEncoder(w, &codec.MsgpackHandle{BasicHandle: codec.BasicHandle{TimeNotBuiltin: true}})
+	plain := new(codec.MsgpackHandle)
+	plain.TimeNotBuiltin = true // as raft's own transport has it
+	encoder := codec.NewEncoder(w, plain)
 	for {
 		rpc, err := in.read(r, decoder)
 		if err != nil {
