@@ -139,6 +139,9 @@ func (c *Cache) Count() int { return c.defaultMap.Len() }
 // Ready waits until a leader is known, this replica has applied everything that
 // was acknowledged before the call, and this node has its lasting role. It is
 // what a readiness probe asks.
+//
+// A node that has taken the place of another counts as away until it is ready:
+// of three nodes, whose cluster bears the loss of one, stop the next one only then.
 func (c *Cache) Ready(ctx context.Context) error {
 	return doing("getting ready", "", c.node.Ready(ctx))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -242,7 +243,7 @@ func FuzzBuilder(f *testing.F) {
 	f.Add(appendOrigin(nil, 1, &origin{low: 1, horizon: 9, rows: []row{{1, 9, command.Result{Code: 1}}}}, 0), []byte{recordMap})
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		build := NewBuilder()
-		if err := errors.Join(build.Record(appendHead(nil, 1, 2, 3, 4, 5)), build.Record(a), build.Record(b)); err != nil {
+		if err := errors.Join(build.Record(appendHead(nil, 1, 2, 3, 4, math.MaxInt64)), build.Record(a), build.Record(b)); err != nil {
 			return
 		}
 		m := newReplica(t)

@@ -53,19 +53,20 @@ type answer struct {
 	Incarnation wire.Incarnation
 	Cluster     wire.ClusterID // 0: in none
 	Members     []string
-	Voters      []string // of the newest configuration it knows, as raft's server ids
-	Leader      string   // as raft's address, "" if it knows none
-	Leads       bool     // it is the leader
-	Knows       bool     // who asks is in its configuration
-	Commit      uint64   // its commit index
-	Term        uint64   // its term
-	Time        int64    // of the cluster, as it sees it; 0: it does not know
-	Round       uint64   // of its latest attempt to form a cluster
-	Forming     bool     // that attempt is under way
-	Leaving     bool     // it is about to leave its cluster
-	Closing     bool     // it is about to end, whether it leaves or not
-	Able        bool     // it reaches a majority of its Members that belong to no cluster
-	Budget      int64    // what it can give to entries, in bytes
+	Voters      []string           // of the newest configuration it knows, as raft's server ids
+	Leader      string             // as raft's address, "" if it knows none
+	Leads       bool               // it is the leader
+	Knows       bool               // who asks is in its configuration
+	Commit      uint64             // its commit index
+	Term        uint64             // its term
+	Time        int64              // of the cluster, as it sees it; 0: it does not know
+	Round       uint64             // of its latest attempt to form a cluster
+	Forming     bool               // that attempt is under way
+	Leaving     bool               // it is about to leave its cluster
+	Closing     bool               // it is about to end, whether it leaves or not
+	Shuns       []wire.Incarnation // with which it forms no cluster
+	Able        bool               // it reaches a majority of its Members that belong to no cluster
+	Budget      int64              // what it can give to entries, in bytes
 
 	Granted bool
 	Reason  string // why not

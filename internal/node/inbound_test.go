@@ -304,13 +304,61 @@ func TestAStateThatNeverComesDoesNotHoldRaftUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.answers(trans)
-		if _, err := conn.Write(begun[len(begun)-50:]); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := conn.Read(make([]byte, 1)); err != nil {
-			t.Errorf("%s: not answered when it had come: %v", name, err)
+		if _, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Errorf("%s: it was answered", name)
 		}
 		_ = conn.Close()
+	}
+}
+
+// Whoever says how long something is does not decide how much is read of it.
+func TestAnRPCIsBounded(t *testing.T) {
+	a := attack(t)
+	conn, err := a.port.Dial(t.Context(), a.name, a.pre)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// A map of one, whose key is as long as there can be one.
+	if _, err := conn.Write([]byte{kindAppendEntries, 0x81, 0xdb, 0xff, 0xff, 0xff, 0xff}); err != nil {
+		t.Fatal(err)
+	}
+	sent, piece := 0, make([]byte, 1<<20)
+	for err == nil && sent < 4*rpcMost {
+		var n int
+		n, err = conn.Write(piece)
+		sent += n
+	}
+	if err == nil {
+		t.Errorf("%d MB of one RPC were read", sent>>20)
+	}
+	a.answers(a.as())
+}
+
+// However large entries are, an append is one that others read.
+func TestAppendsAreTrimmed(t *testing.T) {
+	of := func(sizes ...int) *raft.AppendEntriesRequest {
+		return appends(func(q *raft.AppendEntriesRequest) {
+			q.Entries = nil
+			for i, n := range sizes {
+				q.Entries = append(q.Entries, &raft.Log{Index: 5 + uint64(i), Data: make([]byte, n)})
+			}
+		})
+	}
+	for name, c := range map[string]struct {
+		q    *raft.AppendEntriesRequest
+		want int
+	}{
+		"nothing":             {of(), 0},
+		"all small":           {of(make([]int, 64)...), 64},
+		"just enough":         {of(appendMost/2, appendMost/2), 2},
+		"one too many":        {of(appendMost/2, appendMost/2, 1), 2},
+		"one that is large":   {of(appendMost+1, 1), 1},
+		"a large one at last": {of(1, entryMost), 1},
+	} {
+		if trim(c.q); len(c.q.Entries) != c.want {
+			t.Errorf("%s: %d entries are left", name, len(c.q.Entries))
+		}
 	}
 }
 

@@ -102,17 +102,16 @@ func (n *Node) begin() (*life, error) {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.raftLog = &mutableLog{Logger: n.log.Named("raft")}
 	l.stream = n.port.Stream(l.cluster, l.inc)
+	term := func() uint64 { return l.raft.CurrentTerm() }
+	l.inbound = newInbound(l.stream, term, n.log)
 	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: l.stream, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
-	term := func() uint64 { return l.raft.CurrentTerm() } // nothing comes or is applied before there is raft
-	l.inbound = newInbound(l.transport.Consumer(), term, l.stream.SeverInbound, n.log)
+		Stream: l.inbound, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
 	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx, term: term}
 	if err := l.start(); err != nil {
 		l.cancel()
 		return nil, errors.Join(err, l.transport.Close())
 	}
 	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.awaitRoom, l.takeOffice, n.log)
-	l.tasks.Go(func() { l.inbound.run(l.ctx) })
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.trimLog)
@@ -128,6 +127,7 @@ func (l *life) start() (err error) {
 	if err = l.startRaft(); err != nil {
 		return errors.Join(fmt.Errorf("starting raft: %w", err), l.log.Close())
 	}
+	l.inbound.start()
 	if l.files != nil {
 		l.files.Started()
 	}
@@ -275,7 +275,7 @@ func (l *life) end() {
 		l.node.log.Debug("closing raft's transport", "error", err)
 	}
 	close(l.severed)
-	waitAtMost(shutdownTimeout, l.inbound.drains.Wait)
+	waitAtMost(shutdownTimeout, l.inbound.wait)
 	waitAtMost(shutdownTimeout, func() {
 		if err := l.raft.Shutdown().Error(); err != nil {
 			l.node.log.Warn("shutting raft down", "error", err)

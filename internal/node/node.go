@@ -61,6 +61,7 @@ type Node struct {
 	supervised chan struct{} // closed when the search has ended
 	tasks      sync.WaitGroup
 
+	shunned   shunned
 	closing   atomic.Bool // it has begun to close, and must not be made leader
 	left      atomic.Bool // the cluster, for good
 	closeOnce sync.Once

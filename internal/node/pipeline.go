@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// transport is raft's, with pipelines that cannot hang for ever and nothing
-// coming in that raft cannot take.
+// transport is raft's, with pipelines that cannot hang for ever, appends that are
+// bounded in bytes, and inbound for what comes from others.
 type transport struct {
 	*raft.NetworkTransport
 	life    context.Context
@@ -17,13 +17,13 @@ type transport struct {
 }
 
 // Consumer implements raft.Transport.
-func (t transport) Consumer() <-chan raft.RPC { return t.inbound.checked }
+func (t transport) Consumer() <-chan raft.RPC { return t.inbound.rpcs }
 
 // SetHeartbeatHandler implements raft.Transport. It is the last thing that
 // raft.NewRaft does by itself (raft 1.8.0).
 func (t transport) SetHeartbeatHandler(take func(raft.RPC)) {
 	t.begun()
-	t.NetworkTransport.SetHeartbeatHandler(t.inbound.heartbeats(take))
+	t.inbound.beat.Store(&take)
 }
 
 // AppendEntriesPipeline implements raft.Transport.
@@ -36,6 +36,29 @@ func (t transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAdd
 	hangs := time.AfterFunc(time.Hour, closePipeline)
 	hangs.Stop()
 	return &pipeline{p, hangs, context.AfterFunc(t.life, closePipeline)}, nil
+}
+
+// appendMost is what the entries of one append take beyond the first: raft would
+// send 64, however large they are, and give them five seconds.
+const appendMost = 8 << 20
+
+// trim leaves out what is too much for one append. Raft goes on from what was
+// sent, which it looks up in the request.
+func trim(q *raft.AppendEntriesRequest) {
+	size := 0
+	for i, e := range q.Entries {
+		if size += len(e.Data); i > 0 && size > appendMost {
+			q.Entries = q.Entries[:i]
+			return
+		}
+	}
+}
+
+// AppendEntries implements raft.Transport.
+func (t transport) AppendEntries(id raft.ServerID, target raft.ServerAddress, q *raft.AppendEntriesRequest,
+	resp *raft.AppendEntriesResponse) error {
+	trim(q)
+	return t.NetworkTransport.AppendEntries(id, target, q, resp)
 }
 
 // pipeline closes itself when a request hangs, and when its life ends.
@@ -55,6 +78,7 @@ type pipeline struct {
 // AppendEntries implements raft.AppendPipeline. It waits for the response to an
 // earlier request, which raft bounds by raftTimeout.
 func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	trim(args)
 	p.hangs.Reset(2 * raftTimeout)
 	defer p.hangs.Stop()
 	return p.AppendPipeline.AppendEntries(args, resp)

@@ -16,8 +16,8 @@ import (
 // exclusive: a cluster begins with promises of a majority of the Members, so
 // two can never begin.
 //
-// It ends when the other side releases it, or is gone. It may not simply run
-// out: among five, A has the promises of B and C and forms {A, B, C}, and is cut
+// It ends when the other side releases it, or is gone, or when all the others have
+// given that one up, see shunned. It may not simply run out: among five, A has the promises of B and C and forms {A, B, C}, and is cut
 // off together with C; B's promise runs out; B forms {B, D, E}.
 type promise struct {
 	to    wire.Incarnation // 0: nobody
@@ -62,6 +62,8 @@ func (l *life) givePromise(q *question) error {
 		return fmt.Errorf("%s belongs to a cluster", l.name)
 	case !slices.Equal(q.Members, l.node.cfg.Members):
 		return fmt.Errorf("%s was given the members %v, not %v", l.name, l.node.cfg.Members, q.Members)
+	case l.shuns(q.Incarnation):
+		return fmt.Errorf("%s has given up waiting for this incarnation of %s", l.name, q.Name)
 	case l.promise.to != 0 && l.promise.to != q.Incarnation:
 		return fmt.Errorf("%s is promised to %s", l.name, l.promise.name)
 	}
@@ -101,7 +103,7 @@ func (l *life) admitRaft(pre wire.Preamble) wire.Refusal {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cluster() == 0 && pre.Cluster != 0 && pre.Origin == l.promise.to && pre.Origin != l.inc {
+	if l.cluster() == 0 && pre.Cluster != 0 && pre.Origin == l.promise.to && pre.Origin != l.inc && !l.shuns(pre.Origin) {
 		l.enter(pre.Cluster)
 	}
 	if l.cluster() == 0 || l.cluster() != pre.Cluster {

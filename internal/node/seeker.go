@@ -35,8 +35,8 @@ const (
 	// refusedFor is how long nobody must listen where the holder of a promise
 	// was, before it counts as gone.
 	refusedFor = time.Second
-	// silentFor is the same for a holder that does not answer at all. It holds
-	// for up to four Members only, see promiseOver.
+	// silentFor is the same for a holder that does not answer at all. With more
+	// than four Members it takes all of the others, see promiseOver and shunned.
 	silentFor = 10 * time.Second
 )
 
@@ -154,6 +154,9 @@ func (s *seeker) unattached(ctx context.Context) error {
 		}
 		s.endPromise(held)
 	}
+	if err := s.shunning(held, seen); err != nil {
+		return err
+	}
 	if founder, ok := s.countedOn(seen); ok {
 		return fmt.Errorf("%s counts on this node in a cluster that it cannot reach it from", founder)
 	}
@@ -194,6 +197,9 @@ func (s *seeker) candidates(seen survey) (blank []answer, ok bool) {
 			s.node.log.Debug("a member was given other members", "member", addr, "members", a.Members)
 			continue
 		}
+		if a.Cluster == 0 && s.shuns(a.Incarnation) {
+			continue // it will begin another life
+		}
 		if counted[a.Incarnation] {
 			s.node.log.Warn("one node is two members", "member", addr, "node", a.Name)
 			continue
@@ -214,7 +220,8 @@ func (s *seeker) candidates(seen survey) (blank []answer, ok bool) {
 // make use of it: it has given the attempt up and the release got lost, or it
 // is gone. A silent one is not gone. Only where a cluster of those who promised
 // cannot do without this node, which among up to four Members it never can as
-// soon as the others are needed for a second cluster, is silence enough.
+// soon as the others are needed for a second cluster, is silence enough. For more
+// see shunned.
 func (s *seeker) promiseOver(p promise, seen survey) bool {
 	if s.holder != p.to {
 		s.holder, s.silent, s.refusing = p.to, time.Time{}, time.Time{}
@@ -232,7 +239,7 @@ func (s *seeker) promiseOver(p promise, seen survey) bool {
 	if !seen.refused[p.name] {
 		s.refusing = time.Time{}
 	}
-	if len(s.node.cfg.Members) <= 4 && lasted(&s.silent, silentFor) {
+	if silent := lasted(&s.silent, silentFor); silent && len(s.node.cfg.Members) <= 4 {
 		return true
 	}
 	return seen.refused[p.name] && lasted(&s.refusing, refusedFor)

@@ -81,6 +81,9 @@ func (s survey) gone(id string, self *life) bool {
 		return inc != self.inc
 	}
 	a, ok := s.answers[name]
+	if ok && a.Incarnation == inc && a.Cluster == 0 && self.cluster() != 0 {
+		return slices.Contains(a.Shuns, self.inc) // and has not taken part in what that has founded
+	}
 	return ok && a.Incarnation != inc
 }
 
@@ -90,7 +93,11 @@ func (s survey) gone(id string, self *life) bool {
 // The schedule it is for: of A, B and C, C has been replaced, and A leads. The
 // promotion of C is committed, on A and C, and A dies. B's log is too short for
 // C's vote; and C does not get B's, because raft refuses candidates that have
-// no vote in its own configuration. Nobody is ever elected.
+// no vote in its own configuration. Nobody is ever elected, until A is back with
+// what it remembers; if it remembers nothing, the cluster begins anew, empty.
+// Nothing can be done about that when it has happened: with C's vote not yet
+// known to B, the two are a minority of either configuration. So until C is
+// ready it counts as still away, and the death of A as the second failure.
 func (l *life) isEstablished(ctx context.Context) bool {
 	if l.established.Load() {
 		return true
@@ -128,6 +135,7 @@ func (l *life) status(q *question) answer {
 		}
 		a.Knows = a.Knows || s.ID == asker
 	}
+	a.Shuns = l.node.shunned.all()
 	a.Able, a.Leaving, a.Closing = l.mayAsk(), l.leaving.Load(), l.node.closing.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
