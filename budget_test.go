@@ -188,3 +188,40 @@ func TestATooSmallNodeIsNotLetIn(t *testing.T) {
 		}
 	})
 }
+
+// Keys that are read only on a follower, which loads them when they are gone, stay,
+// while as many as fill the cache over and over are read on the leader, for a while.
+func TestReadsOnAFollowerCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := imdgotest.NewCluster(t, 3, imdgotest.With(imdgo.WithMemoryLimit(4<<20)))
+		leader, follower := c.Leader(), c.Followers()[0]
+		m := table[[]byte](t, c, leader.Name, "filled")
+		read := table[[]byte](t, c, follower.Name, "filled")
+		value := make([]byte, 1000)
+		const hot, writes = 200, 20_000
+		loads := 0
+		for i := range writes {
+			passing := fmt.Sprint("passing/", i)
+			ok(t, m.Set(ctx, passing, value))
+			m.Get(passing)
+			m.Get(passing)
+			key := fmt.Sprint("read/", i%hot)
+			if _, there := read.Get(key); !there {
+				ok(t, read.Set(ctx, key, value))
+				if i > writes/2 {
+					loads++
+				}
+			}
+			if i%10 == 0 {
+				time.Sleep(10 * time.Millisecond) // of the cluster's time
+			}
+		}
+		if s := leader.Cache.Stats(); s.Evictions < 10_000 {
+			t.Fatalf("%d evictions", s.Evictions)
+		}
+		t.Logf("%d of the last %d reads missed", loads, writes/2)
+		if loads > writes/2/20 { // without the follower's word it is one in five
+			t.Errorf("%d of the last %d reads missed", loads, writes/2)
+		}
+	})
+}

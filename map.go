@@ -101,7 +101,7 @@ func (m *Map[K, V]) Get(key K) (V, bool) {
 	if e, v := m.table.Lookup(m.target.Type, k); v != nil && !m.cache.node.Passed(v.Deadline()) {
 		if decoded, err := m.decode(e, v); err == nil {
 			m.cache.hits.add(hintOf(k))
-			e.Touch()
+			m.table.Touch(e)
 			return decoded, true
 		}
 	}
@@ -174,7 +174,7 @@ func (m *Map[K, V]) read(ctx context.Context, key K, c Consistency) (Entry[V], e
 		return Entry[V]{}, ErrNotFound
 	}
 	m.cache.hits.add(hintOf(k))
-	e.Touch()
+	m.table.Touch(e)
 	decoded, err := m.decode(e, v)
 	if err != nil {
 		err = fmt.Errorf("%w: what is stored is no %T: %w", ErrMapMismatch, decoded, err)

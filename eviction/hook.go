@@ -59,10 +59,47 @@ func (s stamp) clock() uint64 {
 // Once the mark is at its limit nothing is written, so the cache line of an
 // entry that many cores read stays shared between them.
 func (h *Hook[E]) Touch() {
-	if m := h.mark.Load(); m < most {
-		h.mark.Store(m + 1)
+	if m := h.mark.Load(); m&counted < most {
+		h.mark.CompareAndSwap(m, m+1)
 	}
 }
 
 // Touched returns how many touches the policy has not yet judged, at most 3.
-func (h *Hook[E]) Touched() int { return int(h.mark.Load()) }
+func (h *Hook[E]) Touched() int { return int(h.mark.Load() & counted) }
+
+// The mark is a number of touches and a bit that is the caller's.
+const (
+	counted = 1<<2 - 1
+	flagged = 1 << 2
+)
+
+// setTouched replaces the number of touches.
+func (h *Hook[E]) setTouched(n uint32) {
+	for {
+		m := h.mark.Load()
+		if h.mark.CompareAndSwap(m, m&^counted|n) {
+			return
+		}
+	}
+}
+
+// Flag sets a bit that no policy looks at, and reports whether it was not set
+// before. Who holds entries back for some purpose of its own uses it to have each
+// of them once. Like Touch it may be called at any time.
+func (h *Hook[E]) Flag() bool {
+	for m := h.mark.Load(); m&flagged == 0; m = h.mark.Load() {
+		if h.mark.CompareAndSwap(m, m|flagged) {
+			return true
+		}
+	}
+	return false
+}
+
+// Unflag takes the bit back.
+func (h *Hook[E]) Unflag() {
+	for m := h.mark.Load(); m&flagged != 0; m = h.mark.Load() {
+		if h.mark.CompareAndSwap(m, m&^flagged) {
+			return
+		}
+	}
+}

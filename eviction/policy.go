@@ -90,7 +90,7 @@ func (b *base[E]) now() uint64 {
 
 // reads takes in what is known of an entry's reads and returns their number.
 func (b *base[E]) reads(e E) uint32 {
-	n := e.Hook().mark.Load()
+	n := e.Hook().mark.Load() & counted
 	if b.Remote.Len() > 0 {
 		n += uint32(b.Remote.Take(e.Hash()))
 	}
@@ -124,7 +124,7 @@ func (b *base[E]) renew(e E, reads uint32) {
 	h := e.Hook()
 	h.stamp = stampOf(b.now())
 	h.count = b.added
-	h.mark.Store(reads)
+	h.setTouched(reads)
 }
 
 // name puts an entry that has just left a queue among those named. The reads
@@ -133,7 +133,7 @@ func (b *base[E]) name(e E, from place) {
 	b.named.push(e, condemned)
 	h := e.Hook()
 	h.from = from
-	h.mark.Store(0)
+	h.setTouched(0)
 }
 
 // rescued takes an entry out of those named if it was read since, and dates it

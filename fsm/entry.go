@@ -26,9 +26,6 @@ type Entry struct {
 // Key is the encoded key.
 func (e *Entry) Key() string { return e.key }
 
-// Touch notes that the entry was read.
-func (e *Entry) Touch() { e.hook.Touch() }
-
 // Hook implements eviction.Item.
 func (e *Entry) Hook() *eviction.Hook[*Entry] { return &e.hook }
 

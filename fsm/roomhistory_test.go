@@ -99,7 +99,7 @@ func (h *history) trouble(m *Machine) {
 		}
 		c.sequence.each(func(e *Entry) {
 			for range h.IntN(3) {
-				e.Touch()
+				e.hook.Touch()
 			}
 			if h.IntN(9) == 0 {
 				c.remote.Note(e.Hash(), 2)

@@ -12,6 +12,7 @@ type Table struct {
 	machine  *Machine
 	name     string
 	contents atomic.Pointer[contents] // nil until the map exists
+	notices  atomic.Pointer[notices]  // nil unless the leader wants to hear of reads
 }
 
 // Name is the name of the map.

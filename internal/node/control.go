@@ -34,6 +34,7 @@ const (
 	askPromote                // I have caught up: give me a vote
 	askLeave                  // let me go
 	askTime                   // I have come back: let me hear the time
+	askHear                   // hear what was read here
 )
 
 // question is one node's to another, about clusters.
@@ -45,6 +46,7 @@ type question struct {
 	Round       uint64           // of its attempt to form a cluster
 	Budget      int64            // what it can give to entries, in bytes
 	Named       bool             // its user has named that
+	Reads       []byte           // see command.AppendReads
 }
 
 // answer always says who answers and what that node knows.
@@ -75,10 +77,18 @@ type answer struct {
 
 // askAt asks the node at addr, whoever it is now.
 func (l *life) askAt(ctx context.Context, addr string, a ask) (answer, error) {
-	q := question{Ask: a, Name: l.name, Incarnation: l.inc, Members: l.node.cfg.Members, Round: l.round(),
+	return l.exchange(ctx, addr, l.question(a))
+}
+
+func (l *life) question(a ask) question {
+	return question{Ask: a, Name: l.name, Incarnation: l.inc, Members: l.node.cfg.Members, Round: l.round(),
 		Budget: l.node.cfg.Budget.Entries, Named: l.node.cfg.Budget.Named}
+}
+
+// exchange asks the node at addr, and waits for its answer.
+func (l *life) exchange(ctx context.Context, addr string, q question) (answer, error) {
 	purpose := wire.Join
-	if a == askStatus {
+	if q.Ask == askStatus {
 		purpose = wire.Probe
 	}
 	conn, err := l.node.port.Dial(ctx, addr, wire.Preamble{Purpose: purpose, Cluster: l.cluster(), Origin: l.inc})
@@ -134,6 +144,8 @@ func (l *life) reply(q *question) answer {
 		err = l.letGo(q)
 	case askTime:
 		l.proposer.tellTime()
+	case askHear:
+		err = l.hear(q)
 	default:
 		err = fmt.Errorf("question %d is unknown here", q.Ask)
 	}

@@ -115,6 +115,7 @@ func (n *Node) begin() (*life, error) {
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.trimLog)
+	l.tasks.Go(l.tellReads)
 	return l, nil
 }
 

@@ -17,6 +17,7 @@ const configurationTimeout = 2 * time.Second
 
 var (
 	errNotLeader  = errors.New("this node does not lead")
+	errNoMember   = errors.New("that node is no member")
 	errNotLeaving = errors.New("that node does not say that it is leaving")
 )
 
