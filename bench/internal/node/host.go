@@ -21,6 +21,7 @@ import (
 type Host struct {
 	mu      sync.Mutex // guards all below
 	nodes   map[int]system.Node
+	dirs    []string
 	profile *os.File
 
 	halt chan struct{} // closed to end the attempts of all nodes
@@ -40,13 +41,19 @@ func (h *Host) Handlers() map[string]process.Handler {
 	}
 }
 
-// Close ends all nodes.
+// Close ends all nodes, and removes their directories.
 func (h *Host) Close() error {
 	var all errgroup.Group
 	for _, n := range h.list() {
 		all.Go(n.Close)
 	}
-	return all.Wait()
+	err := all.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, dir := range h.dirs {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
 }
 
 func (h *Host) list() (nodes []system.Node) {
@@ -72,12 +79,16 @@ func (h *Host) open(args OpenArgs) (none process.None, err error) {
 	if !ok {
 		return none, fmt.Errorf("no such system: %q", args.System)
 	}
+	if err := os.MkdirAll(args.Place.Dir, 0o700); err != nil {
+		return none, err
+	}
 	n, err := s.Open(args.Place)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dirs = append(h.dirs, args.Place.Dir)
 	if err != nil {
 		return none, err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.nodes[args.Place.Index] = n
 	return none, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Process is a child as the parent sees it.
@@ -83,6 +84,19 @@ func (p *Process) killGroup() {
 func (p *Process) Kill() {
 	p.killGroup()
 	<-p.gone
+}
+
+// End tells the process that it is no longer wanted, and kills it if it has not
+// ended by itself after patience.
+func (p *Process) End(patience time.Duration) {
+	p.mu.Lock()
+	_ = p.in.Close() // if it fails, patience ends
+	p.mu.Unlock()
+	select {
+	case <-p.gone:
+	case <-time.After(patience):
+		p.Kill()
+	}
 }
 
 // Ask asks for something and waits for the answer.

@@ -43,7 +43,7 @@ func openNATS(p Place) (Node, error) {
 		return nil, err
 	}
 	opts := &server.Options{
-		ServerName: fmt.Sprintf("n%d", p.Index), DontListen: true, NoSigs: true, NoLog: true,
+		ServerName: fmt.Sprintf("n%d", p.Index), Host: host, Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: p.Dir, JetStreamMaxMemory: 16 << 30, JetStreamMaxStore: 1 << 30,
 		Cluster: server.ClusterOpts{Name: "bench", Host: host, Port: port},
 	}

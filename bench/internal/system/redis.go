@@ -18,14 +18,14 @@ import (
 const redisServer = "redis-server"
 
 var redisSystem = System{
-	Name: "redis", Title: "Redis", Ports: 1, Open: openRedis(false), Module: "github.com/redis/go-redis/v9", Missing: redisMissing,
+	Name: "redis", Title: "Redis", Ports: 1, Open: openRedis(false), Module: "github.com/redis/go-redis/v9", Missing: redisMissing, Beside: true,
 	Unsupported: map[Op]string{OpRead: "Redis has no linearizable reads"},
 	Told: "a primary and two replicas, nothing on disk, go-redis over loopback, a connection per caller; SET returns when the primary has it; " +
 		"writes beside a replica go to the primary, local reads to the server beside the caller; 100 at a time are one pipeline",
 }
 
 var redisWaitSystem = System{
-	Name: "redis-wait", Title: "Redis WAIT 1", Ports: 1, Open: openRedis(true), Module: "github.com/redis/go-redis/v9", Missing: redisMissing,
+	Name: "redis-wait", Title: "Redis WAIT 1", Ports: 1, Open: openRedis(true), Module: "github.com/redis/go-redis/v9", Missing: redisMissing, Beside: true,
 	Unsupported: map[Op]string{OpRead: "Redis has no linearizable reads", OpGet: "as redis", OpMixed: "as redis"},
 	Told:        "as redis, with SET and WAIT 1 in one round trip: it returns when one replica has it, too",
 }

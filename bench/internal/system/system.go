@@ -65,6 +65,8 @@ type System struct {
 	Unsupported map[Op]string
 	// FailsOver says whether a survivor takes over when the leader is killed.
 	FailsOver bool
+	// Beside says whether a node starts processes of its own, which it has to end.
+	Beside bool
 	// Told says what one should know of how it is set up.
 	Told string
 }
