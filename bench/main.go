@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -99,7 +101,6 @@ func write(s settings, r *report.Report, stdout io.Writer) error {
 		write func(io.Writer) error
 	}{
 		{s.json, r.JSON},
-		{s.markdown, func(w io.Writer) error { return report.Markdown(w, r) }},
 		{s.svg, func(w io.Writer) error { return report.SVG(w, r) }},
 	} {
 		if f.path == "" {
@@ -109,7 +110,29 @@ func write(s settings, r *report.Report, stdout io.Writer) error {
 			return fmt.Errorf("writing %s: %w", f.path, err)
 		}
 	}
-	return nil
+	if s.markdown == "" {
+		return nil
+	}
+	return writeMarkdown(s.markdown, r)
+}
+
+// writeMarkdown writes the tables into a file: between its marks if it has
+// them, or as all there is.
+func writeMarkdown(path string, r *report.Report) error {
+	var tables strings.Builder
+	if err := report.Markdown(&tables, r); err != nil {
+		return err
+	}
+	text := tables.String()
+	if old, err := os.ReadFile(path); err == nil {
+		text = report.Between(string(old), text)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return writeFile(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
 }
 
 func writeFile(path string, write func(io.Writer) error) error {

@@ -47,7 +47,7 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	o := &s.options
 	systems := flags.String("systems", system.Names(), "the clusters that are run")
 	caches := flags.String("caches", local.Names(), "the caches in one process that are run")
-	cases := flags.String("cases", "", "run only cases whose names begin with one of these, as set/leader,local; none: all")
+	cases := flags.String("cases", "", "run only these cases, as set, or more exactly set/leader, or set/leader/512; none: all")
 	callers := flags.String("callers", "1,64,512", "how many callers a load has")
 	quick := flags.Bool("quick", false, "one short round of what matters most, about two minutes: no figure to be quoted")
 	flags.IntVar(&o.Rounds, "rounds", 5, "how often each case is measured; figures are medians")
@@ -57,6 +57,7 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	flags.Uint64Var(&o.Large, "large", 5_000_000, "entries in the large map; 0 leaves it out")
 	flags.DurationVar(&o.Idle, "idle", 10*time.Second, "for which an idle cluster is watched")
 	flags.BoolVar(&o.OneProcess, "one-process", false, "three nodes in one process, instead of one in each of three")
+	flags.StringVar(&o.Dir, "dir", "", "where the nodes' directories go; none: a file system in memory if there is one")
 	flags.StringVar(&o.Profiles, "profiles", "profiles", "the directory for profiles")
 	flags.BoolVar(&o.CPUProfile, "cpuprofile", false, "write a processor profile of each node's process in each load")
 	flags.BoolVar(&o.MemProfile, "memprofile", false, "write a heap profile of each node's process after each load")

@@ -38,6 +38,7 @@ type Options struct {
 	CPUProfile bool
 	MemProfile bool
 	GCTrace    bool
+	Dir        string   // where the nodes' directories go, "" is in memory
 	Command    []string // what makes a child of this program
 	Progress   io.Writer
 }
@@ -54,7 +55,7 @@ type Run struct {
 // the run; what one system does not get done is a note.
 func Do(ctx context.Context, o Options, into *report.Report) (err error) {
 	r := &Run{options: o, report: into, begun: time.Now()}
-	if r.dir, err = memoryDir(); err != nil {
+	if r.dir, err = workDir(o.Dir); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(r.dir)) }()
@@ -69,9 +70,13 @@ func Do(ctx context.Context, o Options, into *report.Report) (err error) {
 	return nil
 }
 
-// memoryDir makes a directory in memory, or an ordinary temporary one.
-func memoryDir() (string, error) {
+// workDir makes a directory there, or else in memory, or an ordinary temporary
+// one.
+func workDir(there string) (string, error) {
 	const pattern = "imdgo-bench-"
+	if there != "" {
+		return os.MkdirTemp(there, pattern)
+	}
 	if dir, err := os.MkdirTemp("/dev/shm", pattern); err == nil {
 		return dir, nil
 	}
@@ -126,7 +131,7 @@ func rotated[T any](list []T, round int) []T {
 
 // wanted says whether a case is asked for.
 func (r *Run) wanted(name string) bool {
-	return len(r.options.Cases) == 0 || slices.ContainsFunc(r.options.Cases, func(c string) bool { return strings.HasPrefix(name, c) })
+	return len(r.options.Cases) == 0 || slices.ContainsFunc(r.options.Cases, func(c string) bool { return name == c || strings.HasPrefix(name, c+"/") })
 }
 
 // child starts a process of this program that does what it is asked.

@@ -22,9 +22,19 @@ const (
 	CaseFailover = "failover"
 	CaseIdle     = "idle"
 	CaseMemory   = "memory"
-	CaseSmallMap = "large/10k"
-	CaseLargeMap = "large/5M"
+	CaseLarge    = "large"
 )
+
+// caseLarge is that of writes with so many entries resident: 10k, 5M.
+func caseLarge(entries uint64) string {
+	switch {
+	case entries%1_000_000 == 0:
+		return fmt.Sprintf("%s/%dM", CaseLarge, entries/1_000_000)
+	case entries%1000 == 0:
+		return fmt.Sprintf("%s/%dk", CaseLarge, entries/1000)
+	}
+	return fmt.Sprintf("%s/%d", CaseLarge, entries)
+}
 
 // parts is what there is to do, in order.
 func (r *Run) parts() []part {
@@ -41,7 +51,7 @@ func (r *Run) parts() []part {
 	add(CaseMemory, "memory of an entry of 16 + 100 bytes with a TTL, on each of three nodes", 1, oncePerServer, r.memory)
 	if r.options.Large > 0 {
 		large := func(s system.System) bool { return s.Name == "imdgo" || s.Name == "redis" }
-		add("large", "writes with few and with many entries resident, 512 callers on the leader", 3, large, r.large)
+		add(CaseLarge, "writes with few and with many entries resident, 512 callers on the leader", 3, large, r.large)
 	}
 	if r.wanted(CaseFailover) && r.options.OneProcess {
 		r.note("%s: left out, there is no leader to be killed alone in one process", CaseFailover)
@@ -173,15 +183,12 @@ func (r *Run) large(ctx context.Context, c *cluster, round int) error {
 	}
 	const few = 10_000
 	filled := uint64(0)
-	for _, step := range []struct {
-		name string
-		keys uint64
-	}{{CaseSmallMap, few}, {CaseLargeMap, r.options.Large}} {
-		if err := c.fill(ctx, leader, filled, step.keys); err != nil {
+	for _, keys := range []uint64{few, r.options.Large} {
+		if err := c.fill(ctx, leader, filled, keys); err != nil {
 			return err
 		}
-		filled = step.keys
-		spec := load.Spec{Op: system.OpSet, Callers: 512, For: r.options.Duration, Keys: step.keys}
+		filled = keys
+		spec := load.Spec{Op: system.OpSet, Callers: 512, For: r.options.Duration, Keys: keys}
 		if _, err := c.load(ctx, leader, spec); err != nil { // to warm up
 			return err
 		}
@@ -191,9 +198,9 @@ func (r *Run) large(ctx context.Context, c *cluster, round int) error {
 			return err
 		}
 		rate := float64(result.Ops) / result.Elapsed.Seconds()
-		r.report.Add(step.name, c.system.Name, report.PerSecond, rate)
-		r.report.Add(step.name, c.system.Name, report.Max, float64(result.Latency.Max))
-		r.progress("  %d  %-13s %d entries: %9.0f /s, max %s", round+1, c.system.Name, step.keys, rate, report.Duration(float64(result.Latency.Max)))
+		r.report.Add(caseLarge(keys), c.system.Name, report.PerSecond, rate)
+		r.report.Add(caseLarge(keys), c.system.Name, report.Max, float64(result.Latency.Max))
+		r.progress("  %d  %-13s %d entries: %9.0f /s, max %s", round+1, c.system.Name, keys, rate, report.Duration(float64(result.Latency.Max)))
 	}
 	return nil
 }
