@@ -6,12 +6,6 @@ import (
 	"strings"
 )
 
-// cell is where a figure stands.
-type cell struct {
-	Case   string
-	Metric Metric
-}
-
 // table is one table: systems across, cases down, or the other way round.
 type table struct {
 	title string
