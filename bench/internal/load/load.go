@@ -46,16 +46,16 @@ func Run(ctx context.Context, n system.Node, spec Spec) (Result, error) {
 		return Result{}, fmt.Errorf("%d callers and %d keys: there must be one at least", spec.Callers, spec.Keys)
 	}
 	callers := make([]*caller, spec.Callers)
+	all := newHistogram()
 	begin := time.Now()
 	var running sync.WaitGroup
 	for i := range callers {
-		c := newCaller(n, spec, i)
+		c := newCaller(n, spec, i, all)
 		callers[i] = c
 		running.Go(func() { c.work(ctx, begin.Add(spec.For)) })
 	}
 	running.Wait()
 	result := Result{Elapsed: time.Since(begin)}
-	all := newHistogram()
 	for _, c := range callers {
 		result.Ops += c.ops
 		result.Failed += c.failed
@@ -63,9 +63,8 @@ func Run(ctx context.Context, n system.Node, spec Spec) (Result, error) {
 		if result.FirstFail == "" && c.err != nil {
 			result.FirstFail = c.err.Error()
 		}
-		all.Merge(c.latencies)
 	}
-	result.Latency = summary(all)
+	result.Latency = all.summary()
 	return result, nil
 }
 
@@ -91,15 +90,15 @@ type caller struct {
 	spec      Spec
 	index     int
 	dice      *rand.Rand
-	latencies *histogram
+	latencies handful
 	keys      []string
 
 	ops, failed, missed int64
 	err                 error
 }
 
-func newCaller(n system.Node, spec Spec, index int) *caller {
-	c := &caller{node: n, spec: spec, index: index, dice: rand.New(rand.NewPCG(uint64(index), 1)), latencies: newHistogram()}
+func newCaller(n system.Node, spec Spec, index int, all *histogram) *caller {
+	c := &caller{node: n, spec: spec, index: index, dice: rand.New(rand.NewPCG(uint64(index), 1)), latencies: handful{to: all}}
 	if spec.Op == system.OpSetMany {
 		c.keys = make([]string, spec.Batch)
 	}
@@ -107,6 +106,7 @@ func newCaller(n system.Node, spec Spec, index int) *caller {
 }
 
 func (c *caller) work(ctx context.Context, until time.Time) {
+	defer c.latencies.Bring()
 	for i := 0; ; i++ {
 		if c.spec.Op == system.OpGet && i%rarely != 0 {
 			c.count(c.call(ctx, system.OpGet))

@@ -10,25 +10,20 @@ import (
 	"github.com/inelpandzic/imdgo/bench/internal/system"
 )
 
-func TestMergedHistogramsAreOne(t *testing.T) {
-	var parts [3]*histogram
-	whole := newHistogram()
-	for i := range parts {
-		parts[i] = newHistogram()
-		for n := range 1000 {
-			took := time.Duration(i*1000+n+1) * time.Microsecond
-			parts[i].Record(took)
-			whole.Record(took)
-		}
+func TestWhatCallersBringIsAllInOneHistogram(t *testing.T) {
+	all := newHistogram()
+	var callers sync.WaitGroup
+	for i := range 3 {
+		callers.Go(func() {
+			mine := handful{to: all}
+			for n := range 1000 {
+				mine.Record(time.Duration(i*1000+n+1) * time.Microsecond)
+			}
+			mine.Bring()
+		})
 	}
-	merged := newHistogram()
-	for _, p := range parts {
-		merged.Merge(p)
-	}
-	got := summary(merged)
-	if want := summary(whole); got != want {
-		t.Errorf("merged %+v, recorded at once %+v", got, want)
-	}
+	callers.Wait()
+	got := all.summary()
 	within := func(name string, got, want time.Duration) {
 		if got < want*98/100 || got > want*102/100 {
 			t.Errorf("%s is %v, want %v within 2 %%", name, got, want)
