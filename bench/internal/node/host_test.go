@@ -94,7 +94,7 @@ func TestAttemptsGoOnUntilHalted(t *testing.T) {
 		}
 		done <- ends
 	}()
-	if _, err := h.watchFor(load.Key(2000)); err != nil {
+	if _, err := h.watchFor(load.Key(2010)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time changes nothing
