@@ -19,6 +19,9 @@ func (r *Run) idle(ctx context.Context, c *cluster, round int) error {
 	if err := sleep(ctx, 2*time.Second); err != nil {
 		return err
 	}
+	if err := r.profile(ctx, c, CaseIdle, leader, true); err != nil {
+		return err
+	}
 	before, err := c.usage(ctx, true)
 	if err != nil {
 		return err
@@ -29,6 +32,9 @@ func (r *Run) idle(ctx context.Context, c *cluster, round int) error {
 	}
 	after, err := c.usage(ctx, false)
 	if err != nil {
+		return err
+	}
+	if err := r.profile(ctx, c, CaseIdle, leader, false); err != nil {
 		return err
 	}
 	percent := 100 * (after.CPU - before.CPU).Seconds() / time.Since(begin).Seconds()

@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/inelpandzic/imdgo/bench/internal/load"
-	"github.com/inelpandzic/imdgo/bench/internal/node"
-	"github.com/inelpandzic/imdgo/bench/internal/process"
 	"github.com/inelpandzic/imdgo/bench/internal/report"
 	"github.com/inelpandzic/imdgo/bench/internal/system"
 )
@@ -147,7 +142,7 @@ func (r *Run) measure(ctx context.Context, c *cluster, at int, lc loadCase) (m m
 	if _, err := c.load(ctx, at, spec); err != nil { // to warm up
 		return m, err
 	}
-	if err := r.profile(ctx, c, lc, at, true); err != nil {
+	if err := r.profile(ctx, c, lc.name(), at, true); err != nil {
 		return m, err
 	}
 	before, err := c.usage(ctx, false)
@@ -163,37 +158,7 @@ func (r *Run) measure(ctx context.Context, c *cluster, at int, lc loadCase) (m m
 		return m, err
 	}
 	m.cpu = after.CPU - before.CPU
-	return m, r.profile(ctx, c, lc, at, false)
-}
-
-// profile begins or ends the profiles of all nodes, where they are asked for.
-// The names say which node had the callers.
-func (r *Run) profile(ctx context.Context, c *cluster, lc loadCase, at int, begin bool) error {
-	o := r.options
-	if !o.CPUProfile && !o.MemProfile {
-		return nil
-	}
-	if err := os.MkdirAll(o.Profiles, 0o755); err != nil {
-		return err
-	}
-	for i, p := range c.processes {
-		who := fmt.Sprintf("node%d", i)
-		if i == at%len(c.processes) {
-			who = "callers"
-		}
-		path := filepath.Join(o.Profiles, fmt.Sprintf("%s-%s-%s", c.system.Name, strings.ReplaceAll(lc.name(), "/", "-"), who))
-		var args node.ProfileArgs
-		if begin && o.CPUProfile {
-			args.Begin = path + ".cpu.pprof"
-		}
-		if !begin && o.MemProfile {
-			args.Heap = path + ".mem.pprof"
-		}
-		if _, err := process.Ask[process.None](ctx, p, node.OpProfile, args); err != nil {
-			return err
-		}
-	}
-	return nil
+	return m, r.profile(ctx, c, lc.name(), at, false)
 }
 
 // take puts a measurement into the report.
