@@ -96,8 +96,8 @@ func (s *settings) check(rest []string) error {
 		return fmt.Errorf("-rounds %d: there must be one at least", o.Rounds)
 	case o.Duration <= 0 || o.Idle <= 0:
 		return fmt.Errorf("-duration %v, -idle %v: they must be positive", o.Duration, o.Idle)
-	case o.Keys < 1 || o.Entries < 1000:
-		return fmt.Errorf("-keys %d, -entries %d: there must be 1 and 1000 at least", o.Keys, o.Entries)
+	case o.Keys < 100 || o.Entries < 1000:
+		return fmt.Errorf("-keys %d, -entries %d: there must be 100 and 1000 at least", o.Keys, o.Entries)
 	}
 	return nil
 }

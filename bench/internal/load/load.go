@@ -45,6 +45,9 @@ func Run(ctx context.Context, n system.Node, spec Spec) (Result, error) {
 	if spec.Callers < 1 || spec.Keys < 1 {
 		return Result{}, fmt.Errorf("%d callers and %d keys: there must be one at least", spec.Callers, spec.Keys)
 	}
+	if spec.Op == system.OpSetMany && uint64(spec.Batch) > spec.Keys {
+		return Result{}, fmt.Errorf("batches of %d of %d keys: no key may be in a batch twice", spec.Batch, spec.Keys)
+	}
 	callers := make([]*caller, spec.Callers)
 	all := newHistogram()
 	begin := time.Now()
@@ -148,8 +151,9 @@ func (c *caller) call(ctx context.Context, op system.Op) error {
 	case system.OpSetTTL:
 		return c.node.Set(ctx, c.index, c.key(), Value, TTL)
 	case system.OpSetMany:
+		first := c.dice.Uint64N(c.spec.Keys) // and those behind it: no key twice, which a transaction may refuse
 		for i := range c.keys {
-			c.keys[i] = c.key()
+			c.keys[i] = Key((first + uint64(i)) % c.spec.Keys)
 		}
 		return c.node.SetMany(ctx, c.index, c.keys, Value, 0)
 	case system.OpGet:

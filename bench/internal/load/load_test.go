@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -66,6 +67,9 @@ func (m *memory) Set(_ context.Context, _ int, key string, value []byte, ttl tim
 }
 
 func (m *memory) SetMany(ctx context.Context, caller int, keys []string, value []byte, ttl time.Duration) error {
+	if sorted := slices.Sorted(slices.Values(keys)); len(slices.Compact(sorted)) != len(keys) {
+		return errors.New("a key twice")
+	}
 	for _, key := range keys {
 		_ = m.Set(ctx, caller, key, value, ttl)
 	}
@@ -81,7 +85,7 @@ func (m *memory) Get(_ context.Context, _ int, key string) ([]byte, error) {
 func newMemory() *memory { return &memory{entries: make(map[string][]byte)} }
 
 func TestCallersDoWhatTheyAreTold(t *testing.T) {
-	const keys = 50
+	const keys = 150
 	for _, op := range []system.Op{system.OpSet, system.OpSetTTL, system.OpSetMany, system.OpGet, system.OpMixed} {
 		m := newMemory()
 		r, err := Run(context.Background(), m, Spec{Op: op, Callers: 4, For: 20 * time.Millisecond, Keys: keys, Batch: 100})

@@ -63,7 +63,7 @@ func (r *Run) failover(ctx context.Context, c *cluster, round int) error {
 // killUnderLoad kills the leader once the writers are at work, and gives the
 // others time to go on. It returns when it killed.
 func (r *Run) killUnderLoad(ctx context.Context, c *cluster, leader int) (int64, error) {
-	const before, after = time.Second, 8 * time.Second
+	const before, after = time.Second, 12 * time.Second // JetStream takes up to ten
 	if err := sleep(ctx, before); err != nil {
 		return 0, err
 	}
