@@ -147,7 +147,7 @@ func begin(s settings) *report.Report {
 	if s.options.OneProcess {
 		where = "one process for all three nodes and the callers (each redis-server is a process of its own)"
 	}
-	r.Setup = []string{where, fmt.Sprintf("%d rounds, medians; %v a load; %d keys of 16 bytes, drawn uniformly; values of 100 bytes",
+	r.Setup = []string{where, fmt.Sprintf("rounds: %d (figures are medians); %v a load; %d keys of 16 bytes, drawn uniformly; values of 100 bytes",
 		s.options.Rounds, s.options.Duration, s.options.Keys)}
 	for _, sys := range s.options.Systems {
 		r.Setup = append(r.Setup, sys.Title+": "+sys.Told)

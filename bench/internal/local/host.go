@@ -88,7 +88,7 @@ func (h *Host) open(name string) (none process.None, err error) {
 // reads is what testing.B.RunParallel does, for a time that is given.
 func (h *Host) reads(args ReadsArgs) (r Reads, err error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(args.Procs))
-	const chunk = 4096 // reads between two looks at the clock
+	const chunk = 4096                                         // reads between two looks at the clock
 	for begin := time.Now(); time.Since(begin) < args.For/4; { // to warm up
 		h.cache.Read(h.keys, 0, chunk)
 	}

@@ -28,14 +28,14 @@ var panels = []panel{
 	{"Linearizable reads a second, follower", "read/follower/512", PerSecond, false, nil},
 	{"Local reads a second, follower", "get/follower/512", PerSecond, false, nil},
 	{"A read with a TTL, in one process", "local/2", Took, true,
-		[]string{"imdgo", "otter", "ristretto", "theine", "golang-lru expirable", "go-cache", "ttlcache"}},
+		[]string{"imdgo", "otter", "otter coarse", "ristretto", "theine", "golang-lru expirable", "go-cache", "ttlcache"}},
 	{"Heap of an entry of 16 + 100 bytes", "heap", HeapBytes, true,
 		[]string{"imdgo", "otter", "ristretto", "theine", "golang-lru expirable", "go-cache", "ttlcache"}},
 }
 
 // titles are how systems are called in the picture.
 var titles = map[string]string{
-	"nats": "NATS KV", "redis": "Redis", "redis-wait": "Redis WAIT 1", "golang-lru expirable": "golang-lru exp.",
+	"nats": "NATS KV", "redis": "Redis", "redis-wait": "Redis WAIT 1", "golang-lru expirable": "golang-lru exp.", "otter coarse": "otter, coarse",
 }
 
 // The picture's measures, in its own units.
