@@ -54,6 +54,27 @@ func TestAllMarkedStillYields(t *testing.T) {
 	})
 }
 
+// TestLookingForAVictimIsBounded: whatever was read, one call passes over no
+// more than 64 entries for each that it yields.
+func TestLookingForAVictimIsBounded(t *testing.T) {
+	eachPolicy(t, func(t *testing.T, build func(Config) policy) {
+		readings := 0 // one for each entry that is passed over
+		p := build(Config{Clock: func() uint64 { readings++; return 0 }})
+		for _, e := range fill(p, 0, 10_000) {
+			for range most {
+				e.hook.Touch()
+			}
+		}
+		for range 100 {
+			readings = 0
+			victim(p)
+			if readings > reach {
+				t.Fatalf("%d entries were passed over", readings)
+			}
+		}
+	})
+}
+
 func TestNamedStaysNamedUntilRead(t *testing.T) {
 	eachPolicy(t, func(t *testing.T, build func(Config) policy) {
 		p := build(Config{})

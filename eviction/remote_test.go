@@ -1,6 +1,9 @@
 package eviction
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+)
 
 func TestRemoteReadsAreTakenOnce(t *testing.T) {
 	r := &RemoteReads{}
@@ -77,4 +80,44 @@ func TestReadElsewhereIsRead(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestToldOfReads: a leader that sees a third of the reads itself hits more often
+// if it is told of the others, a thousand at a time.
+func TestToldOfReads(t *testing.T) {
+	run := func(tell bool) (hits int) {
+		r := &RemoteReads{}
+		r.Fit(1000)
+		n := newNode(newS3(Config{Remote: r}))
+		rng := rand.New(rand.NewPCG(1, 2))
+		popular := zipf(rng, .9, 20_000)
+		var report []uint64
+		for range 100_000 {
+			id := popular()
+			switch {
+			case n.entries[id] == nil:
+				n.request(id, 1000)
+				continue
+			case rng.IntN(3) == 0:
+				n.read(id)
+			default:
+				report = append(report, hashOf(id))
+			}
+			hits++
+			if len(report) == 1000 {
+				for _, hash := range report {
+					if tell {
+						r.Note(hash, 1)
+					}
+				}
+				report = report[:0]
+			}
+		}
+		return hits
+	}
+	told, alone := run(true), run(false)
+	t.Logf("%.2f %% hits, %.2f if it is told nothing", float64(told)/1000, float64(alone)/1000)
+	if told < alone+500 {
+		t.Errorf("%d hits of 100000 told, %d if told nothing", told, alone)
+	}
 }

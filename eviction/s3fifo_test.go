@@ -161,3 +161,55 @@ func TestRestored(t *testing.T) {
 		t.Errorf("victims %v, want %v", got, want)
 	}
 }
+
+// TestShareIsGivenBack: a small queue that has grown gives way to one-hit
+// wonders, down to what it began with.
+func TestShareIsGivenBack(t *testing.T) {
+	p := newS3(Config{})
+	n := newNode(p)
+	p.share = .6
+	for id := range uint64(50_000) {
+		n.request(id, 1000)
+	}
+	if p.share > firstShare+.01 || p.share < firstShare-.01 {
+		t.Errorf("share %.3f after 50 times as many entries as there is room for", p.share)
+	}
+}
+
+// TestARoundForEachRead: in the main queue, who was read three times outlives
+// those that were read once.
+func TestARoundForEachRead(t *testing.T) {
+	p := newS3(Config{})
+	all := fill(p, 0, 40)
+	for range 3 {
+		all[0].hook.Touch()
+	}
+	for _, e := range all[1:36] {
+		e.hook.Touch()
+	}
+	for range 30 {
+		if victim(p) == all[0] {
+			t.Fatalf("evicted while there are %d others", p.Len())
+		}
+	}
+}
+
+// TestAReadCountsOnce: who was named in spite of a read is not rescued for it.
+func TestAReadCountsOnce(t *testing.T) {
+	p := newS3(Config{})
+	fill(p, 0, 100)
+	var young []*item
+	for id := uint64(200); id < 210; id++ {
+		e := newItem(id)
+		p.Add(e)
+		e.hook.Touch()
+		young = append(young, e)
+	}
+	named := victims(p, 15)
+	if !slices.Contains(named, young[0]) {
+		t.Fatalf("named %v", named)
+	}
+	if again := victims(p, 15); !slices.Equal(again, named) {
+		t.Errorf("named %v, then %v", named, again)
+	}
+}
