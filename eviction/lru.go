@@ -132,17 +132,17 @@ func (b *base[E]) reprieved(e E) {
 	h.mark.Store(0)
 }
 
-// older returns the lowest stamp of what waits in queues and is named.
+// older returns the lowest stamp of what waits in queues, or else is named.
 func older[E Item[E]](b *base[E], queues ...*simplelru.LRU[E, struct{}]) (stamp uint64, ok bool) {
-	if b.named.len > 0 {
-		stamp, ok = b.named.oldest.Hook().stamp, true
-	}
 	for _, q := range queues {
 		if e, _, any := q.GetOldest(); any {
 			if s := e.Hook().stamp; !ok || s < stamp {
 				stamp, ok = s, true
 			}
 		}
+	}
+	if !ok && b.named.len > 0 {
+		return b.named.oldest.Hook().stamp, true
 	}
 	return stamp, ok
 }

@@ -45,8 +45,10 @@ type Policy[E Item[E]] interface {
 
 	// Oldest returns how long ago, as a reading of the clock, the longest
 	// waiting entry came or was last reprieved; false if there are no entries.
-	// Of several maps the one whose reading is the lowest should give way: it
-	// keeps what is unread for longer than the others do.
+	// Those named count only if there are no others, so that what is left says
+	// how far a map has given way while Victims yields. Of several maps the one
+	// whose reading is the lowest should: it keeps what is unread for longer
+	// than the others do.
 	Oldest() (stamp uint64, ok bool)
 
 	// Len returns how many entries there are, those named as victims included.

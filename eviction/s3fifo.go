@@ -91,12 +91,15 @@ func (p *S3FIFO[E]) Victims(yield func(e E) bool) {
 
 // Oldest implements [Policy].
 func (p *S3FIFO[E]) Oldest() (stamp uint64, ok bool) {
-	for _, q := range []*list[E]{&p.small, &p.main, &p.named} {
+	for _, q := range [...]*list[E]{&p.small, &p.main} {
 		if q.len > 0 {
 			if s := q.oldest.Hook().stamp; !ok || s < stamp {
 				stamp, ok = s, true
 			}
 		}
+	}
+	if !ok && p.named.len > 0 {
+		return p.named.oldest.Hook().stamp, true
 	}
 	return stamp, ok
 }
