@@ -92,18 +92,12 @@ func (p *LRU[E]) Victims(yield func(e E) bool) {
 // Oldest implements [Policy].
 func (p *LRU[E]) Oldest() (stamp uint64, ok bool) {
 	for n := 0; ; n++ {
-		stamp, ok = p.named.stamp()
 		e, _, any := p.queue.GetOldest()
 		if !any {
-			return stamp, ok
-		}
-		if s := e.Hook().stamp.clock(); !ok || s < stamp {
-			stamp, ok = s, true
-		} else {
-			return stamp, ok
+			return p.named.stamp()
 		}
 		if n == glance || p.reads(e) == 0 {
-			return stamp, ok
+			return e.Hook().stamp.clock(), true
 		}
 		p.reprieve(e)
 	}

@@ -40,13 +40,15 @@ type Policy[E Item[E]] interface {
 	// were read since, then new ones. It yields something whenever there are
 	// entries, all of them if asked to go on. What is named waits apart until it
 	// is evicted or removed, or has been read when Victims is called again. The
-	// policy must not be changed while it yields.
+	// policy must not be changed while it yields, but for what Oldest does.
 	Victims(yield func(e E) bool)
 
 	// Oldest returns how long ago, as a reading of the clock, the longest
 	// waiting entry came or was last reprieved; false if there are no entries.
-	// Of several maps the one whose reading is the lowest should give way: it
-	// keeps what is unread for longer than the others do.
+	// Those named count only if there are no others, so that what is left says
+	// how far a map has given way while Victims yields. Of several maps the one
+	// whose reading is the lowest should: it keeps what is unread for longer
+	// than the others do.
 	Oldest() (stamp uint64, ok bool)
 
 	// Len returns how many entries there are, those named as victims included.

@@ -127,12 +127,12 @@ func (p *S3FIFO[E]) Victims(yield func(e E) bool) {
 // reprieved first, a few of them at a time: its stamp says nothing.
 func (p *S3FIFO[E]) Oldest() (stamp uint64, ok bool) {
 	for n := 0; ; n++ {
-		stamp, ok = p.named.stamp()
-		if s, any := p.small.stamp(); any && (!ok || s < stamp) {
-			stamp, ok = s, true
-		}
+		stamp, ok = p.small.stamp()
 		s, any := p.main.stamp()
-		if !any || ok && s >= stamp {
+		switch {
+		case !ok && !any:
+			return p.named.stamp()
+		case !any || ok && s >= stamp:
 			return stamp, ok
 		}
 		e := p.main.oldest

@@ -123,7 +123,6 @@ func (p *TwoQueue[E]) Victims(yield func(e E) bool) {
 
 // Oldest implements [Policy].
 func (p *TwoQueue[E]) Oldest() (stamp uint64, ok bool) {
-	stamp, ok = p.named.stamp()
 	for _, q := range []*simplelru.LRU[E, struct{}]{p.recent, p.frequent} {
 		for n := 0; ; n++ {
 			e, _, any := q.GetOldest()
@@ -139,6 +138,9 @@ func (p *TwoQueue[E]) Oldest() (stamp uint64, ok bool) {
 			}
 			break
 		}
+	}
+	if !ok {
+		return p.named.stamp()
 	}
 	return stamp, ok
 }

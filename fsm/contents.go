@@ -28,10 +28,10 @@ type contents struct {
 	sequence  sequence
 	deadlines deadlines
 	cut       *cutTable // while a cut of it is open
+	runs      runs
 
 	// Of the leader, and no part of the state.
 	demand, arrivals demand // of bytes and of entries, for its own limits
-	offered          int    // of the next batch's victims
 }
 
 // declaredTTL is a map's default TTL, once somebody has declared one.

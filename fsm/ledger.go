@@ -51,6 +51,7 @@ func (l *ledger) smallest() (member string, bytes int64) {
 type Account struct {
 	Entries int
 	Used    int64 // see Cost
+	Pinned  int64 // of that, what is never evicted
 	Limit   int64 // math.MaxInt64 while no budget is known
 	Target  int64 // below Limit while the entries do not fit yet
 	Ruler   string
@@ -60,7 +61,7 @@ type Account struct {
 func (m *Machine) Account() Account {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a := Account{Used: m.used, Limit: m.limit, Target: m.target}
+	a := Account{Used: m.used, Pinned: m.pinned, Limit: m.limit, Target: m.target}
 	a.Ruler, _ = m.smallest()
 	for _, table := range m.tables {
 		a.Entries += table.Len()

@@ -32,6 +32,8 @@ type Machine struct {
 	offer   offer            // of the present batch
 	demand  demand
 
+	suppliers suppliers // used again for every offer
+
 	index       atomic.Uint64
 	clock       atomic.Int64
 	expirations atomic.Uint64
@@ -46,6 +48,7 @@ func New(deliver Deliver) *Machine {
 		tables:  make(map[string]*Table),
 		origins: make(map[uint64]*origin),
 		ledger:  newLedger(),
+		demand:  demand{ratio: firstRatio},
 	}
 }
 

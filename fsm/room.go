@@ -45,7 +45,7 @@ func (m *Machine) room(c *contents, g growth, own []*Entry) command.Code {
 		}
 	}
 	for g.bytes > 0 && m.used+g.bytes > m.limit {
-		if !m.offer.take(m, nil, own) {
+		if !m.offer.takeAny(m, own) {
 			m.demand.short = true
 			return command.Again
 		}
@@ -94,55 +94,83 @@ type offer struct {
 type run struct {
 	contents *contents
 	list     command.VictimList
+	next     int // run of the map, 1 is the first of all; 0: there is none
 }
+
+// runs of a map in the present batch, of which there may be as many as of all maps
+// together: to look for them among the others would take too long.
+type runs struct{ first, last int }
 
 // open begins to read the victims of a batch. They point into its entry.
 func (o *offer) open(m *Machine, v *command.Victims) error {
 	o.runs, o.next = o.runs[:0], 0
 	return v.Runs(func(name []byte, list command.VictimList) {
-		if t := m.tables[string(name)]; t != nil {
-			if c := t.contents.Load(); c != nil {
-				o.runs = append(o.runs, run{c, list})
-			}
+		t := m.tables[string(name)]
+		if t == nil {
+			return
+		}
+		c := t.contents.Load()
+		if c == nil {
+			return
+		}
+		o.runs = append(o.runs, run{contents: c, list: list})
+		if n := len(o.runs); c.runs.first == 0 {
+			c.runs = runs{n, n}
+		} else {
+			o.runs[c.runs.last-1].next = n
+			c.runs.last = n
 		}
 	})
 }
 
-// take evicts the next of a map's victims, or of all if c is nil. False means
-// that there is none.
-func (o *offer) take(m *Machine, c *contents, own []*Entry) bool {
-	for i := o.next; i < len(o.runs); i++ {
-		r := &o.runs[i]
-		if c != nil && r.contents != c {
-			continue
-		}
-		for {
-			key, version, ok := r.list.Next()
-			if !ok {
-				break
-			}
-			if r.contents.evict(key, version, own) {
-				m.evictions.Add(1)
-				return true
-			}
-		}
-		if i == o.next {
-			o.next++
+// takeAny evicts the next of the victims. False means that there is none.
+func (o *offer) takeAny(m *Machine, own []*Entry) bool {
+	for ; o.next < len(o.runs); o.next++ {
+		if o.runs[o.next].take(m, own) {
+			return true
 		}
 	}
 	return false
 }
 
+// take evicts the next of a map's victims.
+func (o *offer) take(m *Machine, c *contents, own []*Entry) bool {
+	for c.runs.first != 0 {
+		r := &o.runs[c.runs.first-1]
+		if r.take(m, own) {
+			return true
+		}
+		c.runs.first = r.next
+	}
+	return false
+}
+
+func (r *run) take(m *Machine, own []*Entry) bool {
+	for {
+		key, version, ok := r.list.Next()
+		if !ok {
+			return false
+		}
+		if r.contents.evict(key, version, own) {
+			m.evictions.Add(1)
+			return true
+		}
+	}
+}
+
 // rest evicts what is beyond limits that have been lowered, as far as the offer
 // goes, and closes it.
 func (o *offer) rest(m *Machine) {
-	for m.used > m.target && o.take(m, nil, nil) {
+	for m.used > m.target && o.takeAny(m, nil) {
 	}
 	m.settle()
 	for i := range o.runs {
 		c := o.runs[i].contents
 		for c.over() && o.take(m, c, nil) {
 		}
+	}
+	for i := range o.runs {
+		o.runs[i].contents.runs = runs{}
 	}
 	clear(o.runs) // they point into the entry
 	o.runs = o.runs[:0]

@@ -1,7 +1,8 @@
 package fsm
 
 import (
-	"math"
+	"container/heap"
+	"iter"
 
 	"github.com/inelpandzic/imdgo/internal/command"
 )
@@ -13,6 +14,16 @@ const (
 	// has been lowered. Like those that expire, they hold up the writes beside
 	// them.
 	shrinkEntries = 2048
+	// together is how many victims of a map are offered in one go when several
+	// have some.
+	together = 64
+	// attentive is for how many batches a map that nothing is written to is
+	// offered room under its own limits. With a thousand such maps that would
+	// make every batch longer for nothing; the next write comes again once.
+	attentive = 256
+	// firstRatio is what is expected of the very first batch: the overhead of
+	// small entries.
+	firstRatio = 8
 	// mostRatio bounds what is expected of a byte of operations.
 	mostRatio = 256
 )
@@ -24,20 +35,22 @@ type demand struct {
 	ratio float64 // of what was needed to what was asked for
 	asked int64   // for the next batch; 0 on a replica that was not asked
 	grown int64   // in the present batch
+	idle  int     // batches since anything was needed
 	short bool    // it was not enough
 }
 
 // expect is how much a batch of this size will need.
 func (d *demand) expect(asked int64) int64 {
 	d.asked = max(asked, 1)
-	if d.ratio == 0 {
-		d.ratio = 8 // a small entry's overhead
-	}
 	return int64(d.ratio*float64(asked)*slack) + 1
 }
 
 // learn looks at what the batch needed.
 func (d *demand) learn() {
+	d.idle++
+	if d.grown > 0 {
+		d.idle = 0
+	}
 	if d.asked > 0 {
 		d.ratio = max(float64(d.grown)/float64(d.asked), d.ratio*0.9)
 		if d.short {
@@ -50,17 +63,19 @@ func (d *demand) learn() {
 
 // Offer adds to v what a batch with so many bytes of operations may evict. It is
 // for the leader; the choice of victims is its policies', which no other node's
-// need agree with. What is offered and not taken is offered again first.
+// need agree with. What is offered and not taken is offered again, the first of
+// its map.
 func (m *Machine) Offer(v *command.Victims, bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	defer v.Done()
+	m.suppliers = m.suppliers[:0]
 	for _, t := range m.tables {
-		if c := t.contents.Load(); c != nil {
-			c.offered = 0
-			m.offerOwn(v, t.name, c, bytes)
+		if c := t.contents.Load(); c != nil && c.policy != nil && c.policy.Len() > 0 {
+			m.suppliers = append(m.suppliers, supplier{name: t.name, contents: c})
 		}
 	}
+	defer m.suppliers.end()
 	need := m.used - m.target
 	if m.used > m.target {
 		need = min(need, shrinkEntries*m.used/max(m.entries(), 1)+1)
@@ -68,79 +83,134 @@ func (m *Machine) Offer(v *command.Victims, bytes int64) {
 	if bytes > 0 {
 		need = max(need, m.used+m.demand.expect(bytes)-m.limit)
 	}
-	for need > 0 {
-		freed := m.offerOldest(v, need)
-		if freed == 0 {
-			return
-		}
-		need -= freed
+	m.suppliers.offerOldest(v, need)
+	for i := range m.suppliers { // behind the others, which go first when all need room
+		m.suppliers[i].offerOwn(v, bytes)
 	}
 }
 
-// offerOwn adds what a map's own limits want to go.
-func (m *Machine) offerOwn(v *command.Victims, name string, c *contents, bytes int64) {
-	if c.policy == nil || c.limits.none() {
+// supplier is a map that may offer something.
+type supplier struct {
+	name string
+	*contents
+	stamp       uint64 // of its oldest entry
+	next        func() (*Entry, bool)
+	stop        func()
+	count, cost int64 // of what it has offered
+}
+
+type suppliers []supplier
+
+// offerOldest adds victims until they have this cost, always of the map whose
+// entries wait longest.
+func (s suppliers) offerOldest(v *command.Victims, need int64) {
+	if need <= 0 || len(s) == 0 {
 		return
 	}
-	entries, cost := c.entries.Load()-c.limits.entries, c.cost-c.limits.bytes
-	if c.over() {
-		per := c.cost/max(c.entries.Load(), 1) + 1
+	if len(s) == 1 {
+		s[0].offer(v, need, 0)
+		return
+	}
+	for i := range s {
+		s[i].stamp, _ = s[i].policy.Oldest()
+	}
+	heap.Init(&s)
+	for need > 0 && len(s) > 0 {
+		before := s[0].cost
+		more := s[0].turn(v, need)
+		need -= s[0].cost - before
+		if s[0].stamp, _ = s[0].policy.Oldest(); more {
+			heap.Fix(&s, 0)
+		} else {
+			heap.Pop(&s)
+		}
+	}
+}
+
+// turn adds a few victims. They stand together, because a run for each would be
+// dear where two maps are of the same age. False means that there is none left.
+func (s *supplier) turn(v *command.Victims, need int64) bool {
+	if s.next == nil {
+		s.next, s.stop = iter.Pull(s.policy.Victims)
+	}
+	for most := s.cost + need; s.cost < most; {
+		e, ok := s.next()
+		if !ok {
+			return false
+		}
+		s.add(v, e)
+		if s.count%together == 0 {
+			break
+		}
+	}
+	return true
+}
+
+// offerOwn adds what a map's own limits want to go, beyond what it has offered.
+func (s *supplier) offerOwn(v *command.Victims, bytes int64) {
+	if s.limits.none() {
+		return
+	}
+	entries, cost := s.entries.Load()-s.limits.entries, s.contents.cost-s.limits.bytes
+	if s.over() {
+		per := s.contents.cost/s.entries.Load() + 1
 		entries, cost = min(entries, shrinkEntries), min(cost, shrinkEntries*per)
 	}
-	if bytes > 0 {
-		entries += c.arrivals.expect(bytes)
-		cost += c.demand.expect(bytes)
+	if arrivals, grows := s.arrivals.expect(bytes), s.demand.expect(bytes); bytes > 0 && s.demand.idle < attentive {
+		entries += arrivals
+		cost += grows
 	}
-	if entries > 0 || cost > 0 {
-		c.offerTo(v, name, cost, entries, math.MaxInt64)
+	s.offer(v, cost-s.cost, entries-s.count)
+}
+
+// offer adds victims until they have this cost and are so many.
+func (s *supplier) offer(v *command.Victims, cost, entries int64) {
+	cost += s.cost
+	entries += s.count
+	skip := s.count
+	for s.cost < cost || s.count < entries {
+		if s.next == nil {
+			s.policy.Victims(func(e *Entry) bool {
+				if skip > 0 { // offered already
+					skip--
+					return true
+				}
+				s.add(v, e)
+				return s.cost < cost || s.count < entries
+			})
+			return
+		}
+		e, ok := s.next()
+		if !ok {
+			return
+		}
+		s.add(v, e)
 	}
 }
 
-// offerOldest adds victims of the map whose next one has waited longest, and
-// returns their cost, 0 if there are none. They are few where there are other
-// maps, which may be the next to give.
-func (m *Machine) offerOldest(v *command.Victims, need int64) int64 {
-	var from *Table
-	var lowest uint64
-	others := -1
-	for _, t := range m.tables {
-		c := t.contents.Load()
-		if c == nil || c.policy == nil || c.offered >= c.policy.Len() {
-			continue
-		}
-		others++
-		if stamp, ok := c.policy.Oldest(); ok && (from == nil || stamp < lowest) {
-			from, lowest = t, stamp
-		}
-	}
-	if from == nil {
-		return 0
-	}
-	most := int64(math.MaxInt64)
-	if others > 0 {
-		most = 64
-	}
-	return from.contents.Load().offerTo(v, from.name, need, 0, most)
+func (s *supplier) add(v *command.Victims, e *Entry) {
+	v.Add(s.name, e.key, e.value.Load().version)
+	s.count++
+	s.cost += e.Cost()
 }
 
-// offerTo adds victims until they have this cost and are so many, but at most
-// that many, and returns their cost.
-func (c *contents) offerTo(v *command.Victims, name string, cost, entries, most int64) (freed int64) {
-	skip := c.offered
-	var count int64
-	c.policy.Victims(func(e *Entry) bool {
-		if skip > 0 {
-			skip--
-			return true
+// end lets go of what the suppliers hold.
+func (s suppliers) end() {
+	for i := range s {
+		if s[i].stop != nil {
+			s[i].stop()
 		}
-		v.Add(name, e.key, e.value.Load().version)
-		c.offered++
-		count++
-		freed += e.Cost()
-		return count < most && (freed < cost || count < entries)
-	})
-	return freed
+	}
+	clear(s)
 }
+
+// The methods of heap.Interface: the longest waiting is the first.
+
+func (s suppliers) Len() int           { return len(s) }
+func (s suppliers) Less(i, j int) bool { return s[i].stamp < s[j].stamp }
+func (s suppliers) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+func (s *suppliers) Push(any)          {} // nobody comes
+func (s *suppliers) Pop() any          { *s = (*s)[:len(*s)-1]; return nil }
 
 // Shrinking reports whether entries must be evicted although nothing is written,
 // because a limit has been lowered.

@@ -15,7 +15,7 @@ import (
 func alone(t *testing.T, dir string) (*Node, *life) {
 	t.Helper()
 	n, err := New(Config{Name: "a:1", Clock: SystemClock{}, Timeout: 10 * time.Second, DataDir: dir, LogLimit: 1 << 20,
-		Logger: hclog.NewNullLogger()})
+		Budget: Budget{Entries: 1 << 20, Log: 1 << 20}, Logger: hclog.NewNullLogger()})
 	if err != nil {
 		t.Fatal(err)
 	}

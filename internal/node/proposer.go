@@ -184,6 +184,9 @@ func (p *proposer) leadOnce(ctx context.Context) {
 		p.log.Debug("waiting for what former leaders logged", "error", err)
 		return
 	}
+	// What has been told since this node led last is of another time: the node
+	// that wanted to be let in then would have the others evict for it now.
+	p.takeBudgets()
 	p.begin(ctx)
 	p.setLeading(true)
 	defer p.setLeading(false)
