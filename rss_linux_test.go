@@ -96,12 +96,12 @@ func TestResidentMemory(t *testing.T) {
 	}
 	t.Run("one node", func(t *testing.T) { resident(t, 1, 128<<20, *rssFor) })
 	if *rssFor > 0 {
-		t.Run("three nodes", func(t *testing.T) { resident(t, 3, 256<<20, *rssFor) })
+		t.Run("three nodes", func(t *testing.T) { resident(t, 3, 512<<20, *rssFor) })
 	}
 }
 
 func resident(t *testing.T, count int, budget int64, length time.Duration) {
-	limit := budget + int64(float64(budget)*memory.Overhead) + memory.Fixed
+	limit := memory.Needs(budget)
 	var addrs []string
 	for range count {
 		addrs = append(addrs, anyPort(t, "127.0.0.1"))

@@ -35,7 +35,9 @@ type indexMaps struct {
 	former  *cmap.ConcurrentMap[string, *Entry] // nil unless present is being filled
 }
 
-func (x *index) init() { x.maps.Store(&indexMaps{present: cmap.NewWithCustomShardingFunction[string, *Entry](sharding)}) }
+func (x *index) init() {
+	x.maps.Store(&indexMaps{present: cmap.NewWithCustomShardingFunction[string, *Entry](sharding)})
+}
 
 func (x *index) get(key string) (*Entry, bool) {
 	m := x.maps.Load()

@@ -65,11 +65,6 @@ func TestThisProcessHasMemory(t *testing.T) {
 	}
 }
 
-// bound is the least that holds so many live bytes.
-func bound(live int64) int64 {
-	return int64(math.Ceil(float64(live)*(1+memory.Overhead))) + memory.Fixed
-}
-
 func TestWhatDoesNotFitIsSaid(t *testing.T) {
 	const none = math.MaxInt64
 	const live = 1000 * mib
@@ -83,9 +78,9 @@ func TestWhatDoesNotFitIsSaid(t *testing.T) {
 		{"the heap may double", memory.GC{Percent: 100, MemLimit: none}, 2 * live, ""},
 		{"and there is less than that", memory.GC{Percent: 100, MemLimit: none}, 2*live - 1, "GOGC=100"},
 		{"a smaller GOGC", memory.GC{Percent: 50, MemLimit: none}, 2*live - 1, ""},
-		{"GOMEMLIMIT is set", memory.GC{Percent: 100, MemLimit: bound(live)}, bound(live), ""},
-		{"GOMEMLIMIT is too small", memory.GC{Percent: 100, MemLimit: bound(live) - 1}, bound(live) - 1, "it needs"},
-		{"GOGC is off, and GOMEMLIMIT is set", memory.GC{Percent: none, MemLimit: bound(live)}, bound(live), ""},
+		{"GOMEMLIMIT is set", memory.GC{Percent: 100, MemLimit: memory.Needs(live)}, memory.Needs(live), ""},
+		{"GOMEMLIMIT is too small", memory.GC{Percent: 100, MemLimit: memory.Needs(live) - 1}, memory.Needs(live) - 1, "it needs"},
+		{"GOGC is off, and GOMEMLIMIT is set", memory.GC{Percent: none, MemLimit: memory.Needs(live)}, memory.Needs(live), ""},
 		{"GOGC is off, and nothing else", memory.GC{Percent: none, MemLimit: none}, 100 * live, "GOGC is off"},
 		{"more than all there is", memory.GC{Percent: 100, MemLimit: none}, live, "it needs"},
 	}
