@@ -44,9 +44,8 @@ func TestAccountedChild(t *testing.T) {
 	fmt.Printf("%12s %-7s %-4s %9s %10s %10s   %s\n", "value", "kind", "TTL", "entries", "accounted", "heap", "heap/accounted: filled, churned, full")
 	for i, size := range []int{16, 100, 1_000, 10_000, 65_536} {
 		for j := range 4 {
-			// Budgets that are no powers of two of each other, because what an
-			// index takes grows by steps.
-			budget := int64(float64(*accountedBudget) * math.Exp2(float64(4*i+j)*3/20))
+			// Over an octave, because what an index takes grows by steps.
+			budget := int64(float64(*accountedBudget) * math.Exp2(float64((4*i+j)*7%20)/20))
 			w := workload{size: size, ttl: j%2 == 1, budget: budget, random: rand.New(rand.NewPCG(uint64(i), uint64(j)))}
 			if j < 2 {
 				churn(t, &w, "string", func(s string) string { return s })

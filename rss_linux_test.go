@@ -24,22 +24,25 @@ var rssFor = flag.Duration("rss", 0,
 	"`how long` TestResidentMemory writes, with this also to three nodes, in a cgroup where that is permitted; otherwise one node, until it has written 4 times its budget")
 
 // rssEnv tells the test binary to be a node whose memory is looked at: its
-// budget, and its address and the members if it is not alone.
+// budget, how many bytes a second it writes, and its address and the members if it
+// is not alone.
 const rssEnv = "IMDGO_RSS_CHILD"
 
 // TestResidentChild is not a test: it is the process that TestResidentMemory
-// starts. It writes values of 16 bytes to 64 KiB, and some of a mebibyte, as fast
-// as it can, says how many bytes that were, and ends when its input does.
+// starts. It writes values of 16 bytes to 64 KiB, and some of a mebibyte, says how
+// many bytes that were, and ends when its input does.
 func TestResidentChild(t *testing.T) {
 	spec := strings.Fields(os.Getenv(rssEnv))
-	if len(spec) == 0 {
+	if len(spec) < 2 {
 		t.Skip("it is for child processes")
 	}
 	budget, err := strconv.ParseInt(spec[0], 10, 64)
 	ok(t, err)
+	rate, err := strconv.ParseInt(spec[1], 10, 64)
+	ok(t, err)
 	opts := []imdgo.Option{imdgo.WithMemoryLimit(budget), imdgo.WithDecodedLimit(0), imdgo.WithTimeout(time.Minute)}
-	if len(spec) > 1 {
-		opts = append(opts, imdgo.WithBindAddr(spec[1]), imdgo.WithMembers(spec[1:]...))
+	if len(spec) > 2 {
+		opts = append(opts, imdgo.WithBindAddr(spec[2]), imdgo.WithMembers(spec[2:]...))
 	}
 	c, err := imdgo.New(opts...)
 	ok(t, err)
@@ -53,19 +56,20 @@ func TestResidentChild(t *testing.T) {
 		cancel()
 	}()
 	ok(t, c.Ready(ctx))
-	var written atomic.Int64
+	var written, allowed atomic.Int64
 	var writing sync.WaitGroup
 	for i := range 16 {
 		m, err := imdgo.OpenMap[uint64, []byte](c, fmt.Sprint("m", i%3))
 		ok(t, err)
 		random := rand.New(rand.NewPCG(uint64(os.Getpid()), uint64(i)))
-		writing.Go(func() { writeMixed(t, ctx, m, random, &written) })
+		writing.Go(func() { writeMixed(t, ctx, m, random, &written, &allowed) })
 	}
-	for ctx.Err() == nil {
+	for began := time.Now(); ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(10 * time.Millisecond):
 		}
+		allowed.Store(int64(time.Since(began).Seconds() * float64(rate)))
 		s := c.Stats()
 		fmt.Println("written", written.Load(), "accounted", s.AccountedBytes, "evicted", s.Evictions)
 	}
@@ -73,8 +77,11 @@ func TestResidentChild(t *testing.T) {
 	<-ended
 }
 
-func writeMixed(t *testing.T, ctx context.Context, m *imdgo.Map[uint64, []byte], random *rand.Rand, written *atomic.Int64) {
+func writeMixed(t *testing.T, ctx context.Context, m *imdgo.Map[uint64, []byte], random *rand.Rand, written, allowed *atomic.Int64) {
 	for ctx.Err() == nil {
+		for written.Load() > allowed.Load() && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
 		value := make([]byte, 16<<random.IntN(13))
 		if random.IntN(200) == 0 {
 			value = make([]byte, 1<<20-16)
@@ -88,19 +95,20 @@ func writeMixed(t *testing.T, ctx context.Context, m *imdgo.Map[uint64, []byte],
 }
 
 // A process with GOMEMLIMIT = 1.10 × budget + memory.Fixed keeps all of its memory
-// below that, while it is written to without a pause. Not counted are the pages of
+// below that, while it is written to. Not counted are the pages of
 // the program's file, which the system takes back when it needs them.
 func TestResidentMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it writes half a gigabyte")
 	}
-	t.Run("one node", func(t *testing.T) { resident(t, 1, 128<<20, *rssFor) })
+	t.Run("one node", func(t *testing.T) { resident(t, 1, 128<<20, 64, *rssFor) })
 	if *rssFor > 0 {
-		t.Run("three nodes", func(t *testing.T) { resident(t, 3, 512<<20, *rssFor) })
+		t.Run("three nodes", func(t *testing.T) { resident(t, 3, 256<<20, 16, *rssFor) })
 	}
 }
 
-func resident(t *testing.T, count int, budget int64, length time.Duration) {
+// resident has nodes write so many times the budget per minute.
+func resident(t *testing.T, count int, budget, times int64, length time.Duration) {
 	limit := memory.Needs(budget)
 	var addrs []string
 	for range count {
@@ -108,7 +116,7 @@ func resident(t *testing.T, count int, budget int64, length time.Duration) {
 	}
 	var nodes []*residentNode
 	for i := range count {
-		spec := fmt.Sprint(budget)
+		spec := fmt.Sprint(budget, budget*times/60/int64(count))
 		if count > 1 {
 			spec += " " + strings.Join(append(addrs[i:i+1:i+1], addrs...), " ")
 		}

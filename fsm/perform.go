@@ -167,7 +167,7 @@ func (m *Machine) touch(c *contents, op *command.Op) command.Result {
 	c.cut.keep(e)
 	e.value.Store(moved)
 	e.carryDecoded(v, moved)
-	c.deadlines.schedule(e, deadline)
+	c.deadlines.schedule(e, deadline, m.now)
 	return command.Result{Code: command.Applied, Version: v.version}
 }
 
