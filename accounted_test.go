@@ -166,7 +166,7 @@ const valueHeader = 24
 // and when all of it has been evicted and replaced twice. Its constant is to be
 // the middle of the least and the most.
 //
-//	go test -run='^$' -bench=EntryCost -benchtime=1x -accounted=33554432 .
+//	go test -run='^$' -bench=EntryCost -benchtime=1x -accounted=67108864 .
 func BenchmarkEntryCost(b *testing.B) {
 	stated := float64(fsm.Cost(0, 0) - valueHeader)
 	least, most, sum, n := math.Inf(1), 0.0, 0.0, 0.0
