@@ -85,7 +85,7 @@ func TestNewWarnsOfABudgetThatCannotHold(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			debug.SetMemoryLimit(test.memLimit)
 			debug.SetGCPercent(test.percent)
-			var said strings.Builder
+			var said lockedBuffer
 			startWith(t, append(test.opts, imdgo.WithLogger(slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))))...)
 			const what = "the memory budget may not hold"
 			if got := said.String(); test.says == "" && strings.Contains(got, what) ||
