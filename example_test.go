@@ -548,6 +548,88 @@ func ExampleMap_Clear() {
 	// Output: 10 <nil> 0
 }
 
+// A container with 1 GiB and GOMEMLIMIT=900MiB in its environment: half of that is
+// the cache's.
+func ExampleWithMemoryPercent() {
+	cache, err := imdgo.New(
+		imdgo.WithMembers("cache-1.internal", "cache-2.internal", "cache-3.internal"),
+		imdgo.WithMemoryPercent(50))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cache.Close()
+}
+
+// Far more is written than there is room for: what is worth least goes.
+func ExampleWithMemoryLimit() {
+	cache := newCache(imdgo.WithMemoryLimit(4 << 20))
+	defer cache.Close()
+
+	pages := openMap[int, []byte](cache, "pages")
+	for i := range 1000 {
+		_ = pages.Set(context.Background(), i, make([]byte, 10_000))
+	}
+	s := cache.Stats()
+	fmt.Println(s.BudgetBytes, s.AccountedBytes <= s.BudgetBytes, s.Evictions > 0)
+	// Output: 4194304 true true
+}
+
+// Values that are small once encoded and seldom read: each Get decodes anew, and
+// nothing is kept beside the budget.
+func ExampleWithDecodedLimit() {
+	cache := newCache(imdgo.WithMemoryLimit(64<<20), imdgo.WithDecodedLimit(0))
+	defer cache.Close()
+
+	_ = cache.Set("key", "value")
+	fmt.Println(cache.Get("key"))
+	// Output: value true
+}
+
+// The last hundred searches, and no more.
+func ExampleMaxEntries() {
+	cache := newCache()
+	defer cache.Close()
+
+	recent := openMap[int, string](cache, "recent", imdgo.MaxEntries(100), imdgo.LRU)
+	for i := range 1000 {
+		_ = recent.Set(context.Background(), i, "what was searched for")
+	}
+	_, first := recent.Get(0)
+	_, last := recent.Get(999)
+	fmt.Println(recent.Len(), first, last)
+	// Output: 100 false true
+}
+
+// Thumbnails may take a megabyte of the cache, whatever their number.
+func ExampleMaxBytes() {
+	cache := newCache()
+	defer cache.Close()
+
+	thumbnails := openMap[string, []byte](cache, "thumbnails", imdgo.MaxBytes(1<<20))
+	for i := range 100 {
+		_ = thumbnails.Set(context.Background(), fmt.Sprint("image-", i), make([]byte, 20_000))
+	}
+	fmt.Println(thumbnails.Len() > 45 && thumbnails.Len() < 53)
+	// Output: true
+}
+
+// Locks must not be evicted: a write that finds no room is refused instead.
+func ExampleEvictionPolicy() {
+	cache := newCache()
+	defer cache.Close()
+
+	locks := openMap[int, string](cache, "locks", imdgo.NoEviction, imdgo.MaxEntries(2))
+	ctx := context.Background()
+	fmt.Println(locks.Set(ctx, 1, "node 1"), locks.Set(ctx, 2, "node 1"))
+	fmt.Println(errors.Is(locks.Set(ctx, 3, "node 2"), imdgo.ErrFull))
+	_ = locks.Delete(ctx, 1)
+	fmt.Println(locks.Set(ctx, 3, "node 2"))
+	// Output:
+	// <nil> <nil>
+	// true
+	// <nil>
+}
+
 // A three-node cluster within a test, with a clock and a network of its own.
 func Example_cluster() {
 	fabric, clock := imdgotest.NewNet(), imdgotest.NewClock()

@@ -131,7 +131,7 @@ func (c *contents) put(e *Entry, key, data []byte, version uint64, deadline int6
 		return
 	}
 	c.replace(e, v)
-	c.deadlines.schedule(e, deadline)
+	c.deadlines.schedule(e, deadline, c.ledger.now)
 }
 
 // insert adds an entry under a key that has none.
@@ -158,7 +158,7 @@ func (c *contents) take(key string, v *Value) *Entry {
 		return nil
 	}
 	c.sequence.add(e)
-	c.deadlines.schedule(e, v.deadline)
+	c.deadlines.schedule(e, v.deadline, c.ledger.now)
 	c.entries.Add(1)
 	c.bytes += int64(len(key)) + int64(v.size)
 	c.account(e.Cost())

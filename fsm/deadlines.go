@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/inelpandzic/imdgo/internal/command"
@@ -20,13 +21,31 @@ const tick = int64(250e6)
 // what almost every overwrite does; it is put where it belongs when its slot
 // comes up. (A heap costs 0.25 µs on every overwrite, maps of buckets 0.67.)
 //
+// A slot takes some 70 bytes. So that deadlines which are spread over a day, each
+// in a slot of its own, do not take a third more than the entries are accounted
+// for, a new slot takes in more than its tick when there are many for so few
+// entries, the further ahead the more. What is in it is put where it belongs when
+// it comes up.
+//
 // The arrangement is a node's own business and no part of the state.
 type deadlines struct {
-	slots map[int64]*slot
-	order slotHeap
+	slots  map[int64]*slot
+	order  slotHeap
+	linked int // entries
 }
 
-// slot holds the entries that were due between number*tick and the next slot.
+const (
+	// freely is how many slots there may be in any case, and perSlot from how
+	// many entries for a slot on.
+	freely  = 256
+	perSlot = 16
+	// octave is how many slots the time ahead is divided into, in bits, each
+	// time that it doubles.
+	octave = 6
+)
+
+// slot holds the entries that were due between number*tick and the next slot, or,
+// in a coarse one, some time later.
 // A slot in the index is never empty.
 type slot struct {
 	number int64
@@ -45,21 +64,26 @@ func (s *slot) last() int64 {
 
 func slotOf(deadline int64) int64 { return deadline / tick }
 
-// schedule sees to it that e is looked at no later than its deadline demands.
-func (d *deadlines) schedule(e *Entry, deadline int64) {
+// schedule sees to it that e is looked at no later than its deadline demands. now
+// is about the time.
+func (d *deadlines) schedule(e *Entry, deadline, now int64) {
 	switch {
 	case deadline == 0:
 		d.remove(e)
 	case e.slot == nil:
-		d.insert(e, slotOf(deadline))
+		d.insert(e, slotOf(deadline), now)
 	case slotOf(deadline) < e.slot.number:
 		d.remove(e)
-		d.insert(e, slotOf(deadline))
+		d.insert(e, slotOf(deadline), now)
 	}
 }
 
-func (d *deadlines) insert(e *Entry, number int64) {
+func (d *deadlines) insert(e *Entry, number, now int64) {
 	s := d.slots[number]
+	if s == nil && len(d.slots) >= max(freely, d.linked/perSlot) {
+		number = coarse(number, slotOf(now))
+		s = d.slots[number]
+	}
 	if s == nil {
 		s = &slot{number: number}
 		if d.slots == nil {
@@ -73,6 +97,17 @@ func (d *deadlines) insert(e *Entry, number int64) {
 		s.first.prev = e
 	}
 	s.first = e
+	d.linked++
+}
+
+// coarse is the number of the slot for what is due in slot number, far ahead of
+// now: an earlier one, but by no more than a 64th of the time till then.
+func coarse(number, now int64) int64 {
+	ahead := number - now
+	if ahead < 1<<(octave+1) {
+		return number
+	}
+	return number &^ (1<<(bits.Len64(uint64(ahead))-octave-1) - 1)
 }
 
 // remove takes e out, and its slot with the last one: TTLs of a year that are
@@ -94,17 +129,18 @@ func (d *deadlines) remove(e *Entry) {
 		delete(d.slots, e.slot.number)
 	}
 	e.slot, e.prev, e.next = nil, nil, nil
+	d.linked--
 }
 
-// settle puts the entries of s whose deadline was moved back where they belong
-// and returns how many stay.
-func (d *deadlines) settle(s *slot) int {
+// settle puts the entries of s that are due later where they belong, and returns
+// how many stay.
+func (d *deadlines) settle(s *slot, now int64) int {
 	stay := 0
 	for e := s.first; e != nil; {
 		next := e.next
 		if number := slotOf(e.value.Load().deadline); number > s.number {
 			d.remove(e)
-			d.insert(e, number)
+			d.insert(e, number, now)
 		} else {
 			stay++
 		}
@@ -119,7 +155,7 @@ func (d *deadlines) due(now int64, most int) (t command.Threshold, found bool) {
 	var passed []*slot
 	for len(d.order) > 0 && d.order[0].last() <= now && (most > 0 || !found) {
 		s := d.order[0]
-		stay := d.settle(s)
+		stay := d.settle(s, now)
 		if stay == 0 {
 			continue // the slot has gone
 		}
@@ -161,7 +197,7 @@ func (d *deadlines) covered(t command.Threshold, f func(*Entry)) {
 	for len(d.order) > 0 && d.order[0].number <= slotOf(t.Deadline) {
 		s := heap.Pop(&d.order).(*slot)
 		delete(d.slots, s.number)
-		d.settle(s)
+		d.settle(s, t.Deadline)
 		for e := s.first; e != nil; {
 			next := e.next
 			if v := e.value.Load(); t.Covers(v.deadline, v.version) {

@@ -187,6 +187,33 @@ func TestTheIndexFreesItsSlots(t *testing.T) {
 	}
 }
 
+// Deadlines that are spread over a week do not take a slot each, and what shares
+// one does not go earlier for that.
+func TestFarDeadlinesShareSlots(t *testing.T) {
+	const entries, week = 20_000, 7 * 24 * hour
+	r := newReplica(t)
+	fill(r, entries, func(i int) int64 { return second + int64(i)*(week/entries) })
+	if n := len(r.Table(sessions.Name).contents.Load().deadlines.slots); n > entries/perSlot+24<<octave {
+		t.Errorf("%d slots for %d entries", n, entries)
+	}
+	for now := int64(0); now < week+hour; now += hour {
+		drain(r, now)
+		left := 0
+		for i := range int64(entries) {
+			if second+i*(week/entries) > now {
+				left = int(entries - i)
+				break
+			}
+		}
+		if n := r.Account().Entries; n < left || n > left+1 {
+			t.Fatalf("%d entries are left after %d hours, %d have a deadline ahead", n, now/hour, left)
+		}
+		if err := r.invariants(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Two replicas whose indexes came about in different ways remove the same
 // entries at the same thresholds.
 func TestWhatExpiresDoesNotDependOnTheArrangement(t *testing.T) {

@@ -35,7 +35,9 @@ type indexMaps struct {
 	former  *cmap.ConcurrentMap[string, *Entry] // nil unless present is being filled
 }
 
-func (x *index) init() { x.maps.Store(&indexMaps{present: cmap.New[*Entry]()}) }
+func (x *index) init() {
+	x.maps.Store(&indexMaps{present: cmap.NewWithCustomShardingFunction[string, *Entry](sharding)})
+}
 
 func (x *index) get(key string) (*Entry, bool) {
 	m := x.maps.Load()
@@ -64,7 +66,7 @@ func (x *index) remove(e *Entry, count int64) {
 		m.former.Remove(e.key)
 	} else if x.most >= shrinkFrom && count <= x.most/shrinkAt {
 		former := m.present
-		x.maps.Store(&indexMaps{present: cmap.New[*Entry](), former: &former})
+		x.maps.Store(&indexMaps{present: cmap.NewWithCustomShardingFunction[string, *Entry](sharding), former: &former})
 		x.most, x.done = count, 0
 	}
 }

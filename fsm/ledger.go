@@ -11,6 +11,7 @@ import (
 // guarded by the machine's mutex.
 type ledger struct {
 	version uint64 // counts writes
+	now     int64  // the clock, for those who arrange by deadlines
 	used    int64  // the cost of all entries
 	pinned  int64  // of them, of maps whose entries are never evicted
 	limit   int64  // used never exceeds it

@@ -111,6 +111,7 @@ func (m *Machine) advance(batch *command.Batch) {
 	if batch.Stamp > m.clock.Load() {
 		m.clock.Store(batch.Stamp)
 	}
+	m.now = m.clock.Load()
 	m.wall = batch.Wall
 }
 

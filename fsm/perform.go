@@ -181,7 +181,7 @@ func (m *Machine) touch(c *contents, op *command.Op) command.Result {
 	c.cut.keep(e)
 	e.value.Store(moved)
 	m.copies.carry(e, v, moved)
-	c.deadlines.schedule(e, deadline)
+	c.deadlines.schedule(e, deadline, m.now)
 	return command.Result{Code: command.Applied, Version: v.version}
 }
 

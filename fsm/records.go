@@ -117,6 +117,7 @@ func (b *Builder) head(r []byte) error {
 	m := b.machine
 	m.index.Store(binary.BigEndian.Uint64(r))
 	m.clock.Store(int64(binary.BigEndian.Uint64(r[8:])))
+	m.now = m.clock.Load()
 	m.wall = int64(binary.BigEndian.Uint64(r[16:]))
 	m.version = binary.BigEndian.Uint64(r[24:])
 	m.limit = int64(binary.BigEndian.Uint64(r[32:]))

@@ -276,8 +276,8 @@ func (d *deadlines) invariants(linked int, held func(*Entry) bool) error {
 			seen[e] = true
 		}
 	}
-	if len(seen) != linked {
-		return fmt.Errorf("%d entries are linked, %d have a deadline", len(seen), linked)
+	if len(seen) != linked || d.linked != linked {
+		return fmt.Errorf("%d entries are linked, %d are counted, %d have a deadline", len(seen), d.linked, linked)
 	}
 	return nil
 }

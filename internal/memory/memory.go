@@ -93,14 +93,17 @@ const (
 	Fixed    = 48 << 20
 )
 
+// Needs is what a process needs that holds so many live bytes, all in all.
+func Needs(live int64) int64 { return live + int64(float64(live)*Overhead) + Fixed }
+
 // Misfit says why so many live bytes may not fit into what the process may use,
 // "" if they do. Go lets the heap grow to (1 + GOGC/100) times what lives unless
 // GOMEMLIMIT stops it, and knows nothing of the cgroup's limit.
 // (A Guide to the Go Garbage Collector, go.dev/doc/gc-guide.)
 func (gc GC) Misfit(live int64, process Limit) string {
-	if bound := float64(live)*(1+Overhead) + Fixed; bound > float64(process.Bytes) {
+	if needs := Needs(live); needs > process.Bytes {
 		return fmt.Sprintf("with %d %% and %d MiB beside it, it needs %d MiB of memory, and there are %s",
-			int(Overhead*100), Fixed>>20, int64(bound)>>20, process)
+			int(Overhead*100), Fixed>>20, needs>>20, process)
 	}
 	if gc.MemLimit < math.MaxInt64 {
 		return ""

@@ -1,0 +1,211 @@
+package imdgo_test
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/inelpandzic/imdgo"
+	"github.com/inelpandzic/imdgo/fsm"
+)
+
+// accountedBudget is that of the smallest cache of TestAccountedBytesAreTrue.
+var accountedBudget = flag.Int64("accounted", 6<<20, "the `bytes` that TestAccountedBytesAreTrue fills at the least")
+
+// accountedEnv tells the test binary to be the process whose heap is measured.
+const accountedEnv = "IMDGO_ACCOUNTED_CHILD"
+
+// What is accounted for is what the heap grows by, within a tenth, for values of
+// all sizes, when the cache is filled first and after it has been churned. A
+// process of its own prints the table, in which nothing else takes memory.
+func TestAccountedBytesAreTrue(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestAccountedChild$", "-test.v", fmt.Sprint("-accounted=", *accountedBudget))
+	cmd.Env = append(os.Environ(), accountedEnv+"=1", "GOGC=100", "GOMEMLIMIT=off", "GODEBUG=")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("the process that measures: %v", err)
+	}
+}
+
+// TestAccountedChild is not a test: it is the process that
+// TestAccountedBytesAreTrue starts.
+func TestAccountedChild(t *testing.T) {
+	if os.Getenv(accountedEnv) == "" {
+		t.Skip("it is for child processes")
+	}
+	fmt.Println("heap / accounted: filled, churned, evicting")
+	fmt.Printf("%12s %20s %20s %20s %20s\n", "value", "string", "string, TTL", "struct", "struct, TTL")
+	for i, size := range []int{16, 100, 1_000, 10_000, 65_536} {
+		fmt.Printf("%10d B", size)
+		for j := range 4 {
+			// Over an octave, because what an index takes grows by steps.
+			budget := int64(float64(*accountedBudget) * math.Exp2(float64((4*i+j)*7%20)/20))
+			w := workload{size: size, ttl: j%2 == 1, budget: budget, random: rand.New(rand.NewPCG(uint64(i), uint64(j)))}
+			if j < 2 {
+				churn(t, &w, func(s string) string { return s })
+			} else {
+				churn(t, &w, func(s string) record {
+					return record{Owner: s[:len(s)/4], Count: len(s), Body: []byte(s[len(s)/4:])}
+				})
+			}
+		}
+		fmt.Println()
+	}
+}
+
+// record is a value with fields.
+type record struct {
+	Owner string
+	Count int
+	Body  []byte
+}
+
+// workload writes to a cache and compares what that says with the heap.
+type workload struct {
+	size   int
+	ttl    bool
+	budget int64
+	random *rand.Rand
+	cache  *imdgo.Cache
+
+	heap, accounted int64 // before anything was written
+}
+
+// churn fills a cache in part, overwrites, deletes and refills, and then writes far
+// more than there is room for.
+func churn[V any](t *testing.T, w *workload, value func(string) V) {
+	var err error
+	w.cache, err = imdgo.New(imdgo.WithMemoryLimit(w.budget))
+	ok(t, err)
+	defer w.cache.Close()
+	m, err := imdgo.OpenMap[string, V](w.cache, "m")
+	ok(t, err)
+	w.accounted, w.heap = w.measure()
+	each := fsm.Cost(16, w.size+8)
+	n := int(w.budget * 6 / 10 / each)
+
+	writeMany(t, w, m, 0, n, 1, w.fixed, value)
+	filled := w.ratio()
+	writeMany(t, w, m, 0, n, 2, w.around, value) // every other one gets another size
+	var gone []string
+	for i := range n {
+		if w.random.IntN(2) == 0 {
+			gone = append(gone, key(i))
+		}
+	}
+	ok(t, m.Delete(t.Context(), gone...))
+	writeMany(t, w, m, n, n*3/2, 1, w.fixed, value)
+	churned := w.ratio()
+	writeMany(t, w, m, n*3/2, n*3, 1, w.around, value)
+	full := w.ratio()
+	s := w.cache.Stats()
+	fmt.Printf("   %5.3f %5.3f %5.3f", filled, churned, full)
+	if s.Evictions == 0 {
+		t.Errorf("values of %d bytes: nothing was evicted, %d of %d bytes", w.size, s.AccountedBytes, s.BudgetBytes)
+	}
+	for _, r := range []float64{filled, churned, full} {
+		if math.Abs(r-1) > 0.1 {
+			t.Errorf("values of %d bytes: the heap has grown by %.3f of what is accounted for", w.size, r)
+		}
+	}
+}
+
+func key(i int) string { return fmt.Sprintf("session-%08d", i) }
+
+func (w *workload) fixed() int  { return w.size }
+func (w *workload) around() int { return w.size/2 + w.random.IntN(w.size+1) }
+
+// writeMany sets the keys from lo to hi, or every so many of them, some in a step.
+func writeMany[V any](t testing.TB, w *workload, m *imdgo.Map[string, V], lo, hi, every int, size func() int, value func(string) V) {
+	for lo < hi {
+		values, bytes := make(map[string]V), 0
+		for ; lo < hi && bytes < 64<<10; lo += every {
+			n := size()
+			values[key(lo)] = value(strings.Repeat("x", n))
+			bytes += n + 64
+		}
+		var opts []imdgo.WriteOption
+		if w.ttl {
+			opts = append(opts, imdgo.TTL(time.Hour+time.Duration(w.random.IntN(3600))*time.Second))
+		}
+		ok(t, m.SetMany(t.Context(), values, opts...))
+	}
+}
+
+// ratio is the heap's growth to what is accounted for.
+func (w *workload) ratio() float64 {
+	accounted, heap := w.measure()
+	return float64(heap-w.heap) / float64(accounted-w.accounted)
+}
+
+// measure returns what is accounted for and what lives on the heap at one
+// moment: the log is trimmed while nobody writes, so it looks twice.
+func (w *workload) measure() (accounted, heap int64) {
+	for {
+		accounted = w.cache.Stats().AccountedBytes
+		runtime.GC()
+		runtime.GC() // or what pools hold would count
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		if w.cache.Stats().AccountedBytes == accounted {
+			return accounted, int64(stats.HeapAlloc)
+		}
+	}
+}
+
+// valueHeader is what stands before a value's bytes, in one allocation with them.
+const valueHeader = 24
+
+// BenchmarkEntryCost measures what fsm.Cost takes an entry to need beside the
+// allocations of its key and its value, over an octave of numbers of entries,
+// since what the index takes grows by steps: when a cache has just been filled,
+// and when all of it has been evicted and replaced twice. Its constant is to be
+// the middle of the least and the most.
+//
+//	go test -run='^$' -bench=EntryCost -benchtime=1x -accounted=67108864 .
+func BenchmarkEntryCost(b *testing.B) {
+	stated := float64(fsm.Cost(0, 0) - valueHeader)
+	least, most, sum, n := math.Inf(1), 0.0, 0.0, 0.0
+	for b.Loop() {
+		for i := range 8 {
+			w := workload{size: 100, budget: int64(float64(*accountedBudget) * math.Exp2(float64(i)/8))}
+			var filled, full float64
+			var entries int
+			func() {
+				var err error
+				w.cache, err = imdgo.New(imdgo.WithMemoryLimit(w.budget))
+				ok(b, err)
+				defer w.cache.Close()
+				m, err := imdgo.OpenMap[string, string](w.cache, "m")
+				ok(b, err)
+				w.accounted, w.heap = w.measure()
+				overhead := func() float64 {
+					accounted, heap := w.measure()
+					entries = m.Len()
+					return stated + float64(heap-w.heap-accounted+w.accounted)/float64(entries)
+				}
+				most := int(w.budget * 8 / 10 / fsm.Cost(16, w.size+2))
+				value := func(s string) string { return s }
+				writeMany(b, &w, m, 0, most, 1, w.fixed, value)
+				filled = overhead()
+				writeMany(b, &w, m, most, 4*most, 1, w.fixed, value)
+				full = overhead()
+			}()
+			b.Logf("%8d entries: filled %.0f, churned %.0f", entries, filled, full)
+			least, most = min(least, filled, full), max(most, filled, full)
+			sum, n = sum+filled+full, n+2
+		}
+	}
+	b.ReportMetric(least, "least")
+	b.ReportMetric(most, "most")
+	b.ReportMetric(sum/n, "mean")
+	b.ReportMetric(stated, "stated")
+}
