@@ -127,7 +127,7 @@ func (c *contents) growth(e *Entry, key, data []byte) growth {
 func (c *contents) put(e *Entry, key, data []byte, version uint64, deadline int64) {
 	v := newValue(version, deadline, data)
 	if e == nil {
-		c.insert(string(key), v)
+		c.insert(alias(key), v)
 		return
 	}
 	c.replace(e, v)
@@ -152,7 +152,7 @@ func (c *contents) restore(key string, v *Value) bool {
 }
 
 func (c *contents) take(key string, v *Value) *Entry {
-	e := &Entry{key: key}
+	e := newEntry(key)
 	e.value.Store(v)
 	if !c.items.add(e, c.entries.Load()+1) {
 		return nil
@@ -170,7 +170,7 @@ func (c *contents) take(key string, v *Value) *Entry {
 func (c *contents) replace(e *Entry, v *Value) {
 	c.cut.keep(e)
 	former := e.value.Load()
-	if by := Cost(len(e.key), int(v.size)) - e.Cost(); by != 0 {
+	if by := Cost(len(e.Key()), int(v.size)) - e.Cost(); by != 0 {
 		c.account(by)
 		if c.policy != nil {
 			c.policy.Resize(e, by)
@@ -207,7 +207,7 @@ func (c *contents) drop(e *Entry) {
 	c.sequence.remove(e)
 	c.deadlines.remove(e)
 	c.items.remove(e, c.entries.Add(-1))
-	c.bytes -= int64(len(e.key)) + int64(e.value.Load().size)
+	c.bytes -= int64(len(e.Key())) + int64(e.value.Load().size)
 	c.account(-e.Cost())
 	e.value.Store(nil)
 	c.copies.drop(e)

@@ -16,12 +16,12 @@ func (c *copies) recount(tables map[string]*Table) error {
 	places, gone, used := map[*Entry]bool{}, int64(0), int64(0)
 	for _, p := range c.queue[c.first:] {
 		if places[p.entry] {
-			return fmt.Errorf("%q has two places", p.entry.key)
+			return fmt.Errorf("%q has two places", p.entry.Key())
 		}
 		places[p.entry] = true
 		switch d := p.entry.decoded.Load(); d {
 		case nil:
-			return fmt.Errorf("%q has a place and does not know", p.entry.key)
+			return fmt.Errorf("%q has a place and does not know", p.entry.Key())
 		case noCopy:
 			gone++
 		default:
@@ -33,7 +33,7 @@ func (c *copies) recount(tables map[string]*Table) error {
 			var err error
 			c.sequence.each(func(e *Entry) {
 				if e.decoded.Load() != nil && !places[e] {
-					err = fmt.Errorf("%q has something decoded and no place", e.key)
+					err = fmt.Errorf("%q has something decoded and no place", e.Key())
 				}
 			})
 			if err != nil {

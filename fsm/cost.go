@@ -9,12 +9,12 @@ import "sort"
 // filled, and 166 to 172 when all of it has been evicted and replaced, because
 // Go's maps and the sequence then have gaps, and there are ghosts. This is the
 // middle. It is part of what a format version means: all replicas must count alike.
-const entryCost = 160
+const entryCost = 144
 
 // Cost is what an entry is accounted for, in bytes of heap, given the lengths of
 // its key and of its value.
 func Cost(key, value int) int64 {
-	return entryCost + allocated(key) + allocated(valueHeader+value)
+	return entryCost + keyBytes(key) + allocated(valueHeader+value)
 }
 
 // sizeClasses are those of Go's allocator, up to which it rounds what is

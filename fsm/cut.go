@@ -200,7 +200,7 @@ func (t *cutTable) read(batch []held, entries []*Entry) (_ []held, _ []*Entry, m
 		var reached uint64
 		entries, reached, more = t.contents.sequence.after(t.reached, entries)
 		for _, e := range entries {
-			if e.number <= t.end {
+			if e.number() <= t.end {
 				batch = append(batch, held{e, t.cut.asItWas(e)})
 			}
 		}
@@ -232,7 +232,7 @@ func (c *Cut) asItWas(e *Entry) *Value {
 // keep remembers an entry that is about to change, unless it has been read or
 // came later.
 func (t *cutTable) keep(e *Entry) bool {
-	if t == nil || e.number > t.end || e.number <= t.reached || e.number == 0 {
+	if t == nil || e.number() > t.end || e.number() <= t.reached || e.number() == 0 {
 		return false
 	}
 	if _, kept := t.cut.old[e]; !kept {

@@ -201,7 +201,7 @@ func TestWhatACutHolds(t *testing.T) {
 func TestRecordsThatMakeNoSense(t *testing.T) {
 	head := appendHead(nil, 1, 2, 3, 4, 5)
 	table := appendMap(nil, &contents{kind: 1, limits: noLimits}, "m")
-	entry := appendEntryHead(nil, &Entry{key: "k"}, newValue(4, 0, nil))
+	entry := appendEntryHead(nil, newEntry("k"), newValue(4, 0, nil))
 	from := appendOrigin(nil, 1, &origin{low: 1, horizon: 9, rows: []row{{1, 9, command.Result{Code: 1}}}}, 0)
 	for name, records := range map[string][][]byte{
 		"nothing before the head":     {table},
@@ -222,8 +222,8 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 		"a map of no entries":         {head, appendMap(nil, &contents{limits: limits{bytes: 1}}, "m")},
 		"a policy nobody knows":       {head, appendMap(nil, &contents{limits: limits{1, 1, 99}}, "m")},
 		"an origin with half a row":   {head, from[:len(from)-1]},
-		"a version that is not yet":   {head, table, appendEntryHead(nil, &Entry{key: "k"}, newValue(5, 0, nil))},
-		"a deadline before all times": {head, table, appendEntryHead(nil, &Entry{key: "k"}, newValue(4, -1, nil))},
+		"a version that is not yet":   {head, table, appendEntryHead(nil, newEntry("k"), newValue(5, 0, nil))},
+		"a deadline before all times": {head, table, appendEntryHead(nil, newEntry("k"), newValue(4, -1, nil))},
 	} {
 		b := NewBuilder()
 		var err error
@@ -239,7 +239,7 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 }
 
 func FuzzBuilder(f *testing.F) {
-	f.Add(appendMap(nil, &contents{kind: 1, limits: noLimits}, "m"), appendEntryHead(nil, &Entry{key: "k"}, newValue(4, 0, nil)))
+	f.Add(appendMap(nil, &contents{kind: 1, limits: noLimits}, "m"), appendEntryHead(nil, newEntry("k"), newValue(4, 0, nil)))
 	f.Add(appendOrigin(nil, 1, &origin{low: 1, horizon: 9, rows: []row{{1, 9, command.Result{Code: 1}}}}, 0), []byte{recordMap})
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		build := NewBuilder()

@@ -45,7 +45,7 @@ func (c *contents) hash() (sum uint64) {
 		v := e.value.Load()
 		d.Reset()
 		d.numbers(v.version, uint64(v.deadline))
-		d.text(e.key)
+		d.text(e.Key())
 		_, _ = d.Write(v.Bytes()) // a Digest never fails
 		sum += d.Sum64()
 	})

@@ -51,7 +51,7 @@ func (x *index) get(key string) (*Entry, bool) {
 // add puts an entry there unless there is one; count is how many there are then.
 func (x *index) add(e *Entry, count int64) bool {
 	m := x.maps.Load()
-	if m.former != nil && m.former.Has(e.key) || !m.present.SetIfAbsent(e.key, e) {
+	if m.former != nil && m.former.Has(e.Key()) || !m.present.SetIfAbsent(e.Key(), e) {
 		return false
 	}
 	x.most = max(x.most, count)
@@ -61,9 +61,9 @@ func (x *index) add(e *Entry, count int64) bool {
 // remove takes an entry out; count is how many are left.
 func (x *index) remove(e *Entry, count int64) {
 	m := x.maps.Load()
-	m.present.Remove(e.key)
+	m.present.Remove(e.Key())
 	if m.former != nil {
-		m.former.Remove(e.key)
+		m.former.Remove(e.Key())
 	} else if x.most >= shrinkFrom && count <= x.most/shrinkAt {
 		former := m.present
 		x.maps.Store(&indexMaps{present: cmap.NewWithCustomShardingFunction[string, *Entry](sharding), former: &former})
@@ -87,7 +87,7 @@ func (x *index) step(s *sequence, scratch []*Entry) []*Entry {
 			break
 		}
 		for _, e := range scratch {
-			m.present.Set(e.key, e)
+			m.present.Set(e.Key(), e)
 		}
 	}
 	clear(scratch) // or they would be kept alive

@@ -130,7 +130,7 @@ func (m *Machine) roomForMany(c *contents, op *command.Op) ([]*Entry, command.Co
 			g.entries--
 		}
 	})
-	slices.SortFunc(own, func(a, b *Entry) int { return cmp.Compare(a.number, b.number) })
+	slices.SortFunc(own, func(a, b *Entry) int { return cmp.Compare(a.number(), b.number()) })
 	own = slices.Compact(own)
 	for _, e := range own {
 		g.bytes -= e.Cost()

@@ -58,8 +58,8 @@ func appendBudget(b []byte, member string, bytes int64) []byte {
 func appendEntryHead(b []byte, e *Entry, v *Value) []byte {
 	b = binary.BigEndian.AppendUint64(append(b, recordEntry), v.version)
 	b = binary.BigEndian.AppendUint64(b, uint64(v.deadline))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(e.key)))
-	return append(b, e.key...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Key())))
+	return append(b, e.Key()...)
 }
 
 func appendOrigin(b []byte, id uint64, o *origin, clock int64) []byte {
@@ -169,7 +169,7 @@ func (b *Builder) entry(r []byte) error {
 	if b.table == nil || n > command.MaxKey || int(n) > len(r) || deadline < 0 || version > b.machine.version {
 		return malformed("an entry with a key of %d bytes, version %d and deadline %d", n, version, deadline)
 	}
-	if !b.table.restore(string(r[:n]), newValue(version, deadline, r[n:])) {
+	if !b.table.restore(alias(r[:n]), newValue(version, deadline, r[n:])) {
 		return malformed("an entry twice")
 	}
 	return nil

@@ -212,13 +212,13 @@ func (c *contents) invariants() error {
 	var err error
 	last := uint64(0)
 	c.sequence.each(func(e *Entry) {
-		key, v := e.key, e.value.Load()
+		key, v := e.Key(), e.value.Load()
 		held, _ := c.items.get(key)
 		switch {
 		case held != e:
 			err = fmt.Errorf("another entry is under %q", key)
-		case e.number <= last:
-			err = fmt.Errorf("%q has number %d after %d", key, e.number, last)
+		case e.number() <= last:
+			err = fmt.Errorf("%q has number %d after %d", key, e.number(), last)
 		case v == nil:
 			err = fmt.Errorf("%q is empty", key)
 		case (e.slot != nil) != (v.deadline != 0):
@@ -230,7 +230,7 @@ func (c *contents) invariants() error {
 			return
 		}
 		entries++
-		last = e.number
+		last = e.number()
 		bytes += len(key) + len(v.Bytes())
 		cost += Cost(len(key), len(v.Bytes()))
 		if v.deadline != 0 {
@@ -251,7 +251,7 @@ func (c *contents) invariants() error {
 		return fmt.Errorf("%d entries are found by key, there are %d", n, entries)
 	}
 	return c.deadlines.invariants(linked, func(e *Entry) bool {
-		held, _ := c.items.get(e.key)
+		held, _ := c.items.get(e.Key())
 		return held == e
 	})
 }
@@ -271,7 +271,7 @@ func (d *deadlines) invariants(linked int, held func(*Entry) bool) error {
 		var before *Entry
 		for e := s.first; e != nil; before, e = e, e.next {
 			if seen[e] || e.slot != s || e.prev != before || !held(e) {
-				return fmt.Errorf("slot %d: %q twice %v, slot %p, prev %p, in the map %v", s.number, e.key, seen[e], e.slot, e.prev, held(e))
+				return fmt.Errorf("slot %d: %q twice %v, slot %p, prev %p, in the map %v", s.number, e.Key(), seen[e], e.slot, e.prev, held(e))
 			}
 			seen[e] = true
 		}

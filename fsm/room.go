@@ -80,7 +80,7 @@ func (c *contents) compensated(g growth, entries, bytes int64) bool {
 
 // among reports whether e is one of own, which are in the order of their numbers.
 func (e *Entry) among(own []*Entry) bool {
-	at, found := slices.BinarySearchFunc(own, e.number, func(o *Entry, number uint64) int { return cmp.Compare(o.number, number) })
+	at, found := slices.BinarySearchFunc(own, e.number(), func(o *Entry, number uint64) int { return cmp.Compare(o.number(), number) })
 	return found && own[at] == e
 }
 

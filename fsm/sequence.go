@@ -31,21 +31,21 @@ type segment struct {
 // add puts e at the end.
 func (s *sequence) add(e *Entry) {
 	s.next++
-	e.number = s.next
+	e.setNumber(s.next)
 	last := len(s.segments) - 1
 	if last < 0 || len(s.segments[last].entries) == segmentSize {
-		s.segments = append(s.segments, &segment{first: e.number, entries: make([]*Entry, 0, segmentSize)})
+		s.segments = append(s.segments, &segment{first: e.number(), entries: make([]*Entry, 0, segmentSize)})
 		last++
 	}
 	g := s.segments[last]
 	g.entries = append(g.entries, e)
-	g.last = e.number
+	g.last = e.number()
 	g.live++
 }
 
 // remove takes e out, and gives back what sparse segments take.
 func (s *sequence) remove(e *Entry) {
-	at := s.segmentOf(e.number)
+	at := s.segmentOf(e.number())
 	g := s.segments[at]
 	g.entries[g.placeOf(e)] = nil
 	if g.live--; g.live > segmentSize/4 {
@@ -69,7 +69,7 @@ func (s *sequence) segmentOf(number uint64) int {
 
 // placeOf finds e, at once unless the segment has been merged.
 func (g *segment) placeOf(e *Entry) int {
-	if i := int(e.number - g.first); i < len(g.entries) && g.entries[i] == e {
+	if i := int(e.number() - g.first); i < len(g.entries) && g.entries[i] == e {
 		return i
 	}
 	return slices.Index(g.entries, e)
@@ -105,7 +105,7 @@ func (s *sequence) after(number uint64, dst []*Entry) (entries []*Entry, reached
 	for at := s.segmentOf(number + 1); at < len(s.segments); at++ {
 		g := s.segments[at]
 		for _, e := range g.entries {
-			if e != nil && e.number > number {
+			if e != nil && e.number() > number {
 				dst = append(dst, e)
 			}
 		}

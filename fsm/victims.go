@@ -189,7 +189,7 @@ func (s *supplier) offer(v *command.Victims, cost, entries int64) {
 }
 
 func (s *supplier) add(v *command.Victims, e *Entry) {
-	v.Add(s.name, e.key, e.value.Load().version)
+	v.Add(s.name, e.Key(), e.value.Load().version)
 	s.count++
 	s.cost += e.Cost()
 }
