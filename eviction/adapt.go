@@ -54,9 +54,9 @@ func (p *S3FIFO[E]) span(q *list[E]) uint32 {
 // remember makes a ghost of an entry that is about to leave.
 func (p *S3FIFO[E]) remember(e E) {
 	h := e.Hook()
-	from := h.at
+	from := h.at()
 	if from == condemned {
-		from = h.from
+		from = h.from()
 	}
 	switch n := p.Len(); from {
 	case probation:
@@ -64,7 +64,7 @@ func (p *S3FIFO[E]) remember(e E) {
 			p.move(-stride * decay)
 		}
 		p.early.fit(n+n/2, p.added)
-		p.early.add(e.Hash(), h.count, p.added)
+		p.early.add(e.Hash(), p.added-p.age(e), p.added)
 	case protected:
 		p.lost++
 		p.late.fit(int(border*float64(n)), p.lost)

@@ -16,42 +16,55 @@ const (
 	condemned       // named as a victim, and not gone yet
 )
 
-// Hook is what a policy keeps in an entry, 32 bytes. The zero value is that of
+// Hook is what a policy keeps in an entry, 24 bytes. The zero value is that of
 // an entry in no policy; an entry is in one at a time. All but the mark is
 // guarded by the lock of the policy's caller.
 type Hook[E any] struct {
 	prev, next E // in the queue: prev is the younger one
 
-	mark  atomic.Uint32
-	count uint32 // of the policy's additions, when it came or was last reprieved
-	stamp stamp  // the caller's clock at that time
-	at    place
-	from  place // of one that is named, the queue it stood in; see vouch for others
+	mark atomic.Uint32
+	// where is a count and two places. The count, of 28 bits, is of the policy's
+	// additions when the entry came or was last reprieved.
+	where uint32
+}
+
+const (
+	placeBits = 2
+	placeMask = 1<<placeBits - 1
+	countBits = 32 - 2*placeBits
+	countMask = 1<<countBits - 1
+)
+
+// at is where the entry stands.
+func (h *Hook[E]) at() place { return place(h.where & placeMask) }
+
+func (h *Hook[E]) setAt(p place) { h.where = h.where&^placeMask | uint32(p) }
+
+// from is the queue that an entry stood in which is named; see vouch for others.
+func (h *Hook[E]) from() place { return place(h.where >> placeBits & placeMask) }
+
+func (h *Hook[E]) setFrom(p place) {
+	h.where = h.where&^(placeMask<<placeBits) | uint32(p)<<placeBits
+}
+
+// count is when it came or was last reprieved, in additions.
+func (h *Hook[E]) count() uint32 { return h.where >> (2 * placeBits) }
+
+func (h *Hook[E]) setCount(n uint32) {
+	h.where = n<<(2*placeBits) | h.where&(1<<(2*placeBits)-1)
 }
 
 // vouch notes of an entry of the main queue whether the last that passed it over
 // was another node, for reads that this one has not seen. It counts as one read
 // here, so that a replica without reads that comes to lead knows who was read.
 func (h *Hook[E]) vouch(yes bool) {
-	h.from = nowhere
+	h.setFrom(nowhere)
 	if yes {
-		h.from = protected
+		h.setFrom(protected)
 	}
 }
 
-func (h *Hook[E]) vouched() bool { return h.at == protected && h.from == protected }
-
-// stamp is a reading of the caller's clock, of which 48 bits are kept: with a
-// million writes a second they last for nine years.
-type stamp [3]uint16
-
-func stampOf(clock uint64) stamp {
-	return stamp{uint16(clock), uint16(clock >> 16), uint16(clock >> 32)}
-}
-
-func (s stamp) clock() uint64 {
-	return uint64(s[0]) | uint64(s[1])<<16 | uint64(s[2])<<32
-}
+func (h *Hook[E]) vouched() bool { return h.at() == protected && h.from() == protected }
 
 // Touch marks the entry as read, or overwritten. It may be called at any time
 // and by many at once, without the lock. It loses marks: two that touch at the

@@ -8,20 +8,14 @@ type list[E Item[E]] struct {
 	cost             int64
 }
 
-// stamp returns the oldest entry's reading of the clock, false if there is none.
-func (l *list[E]) stamp() (clock uint64, ok bool) {
-	if l.len == 0 {
-		return 0, false
-	}
-	return l.oldest.Hook().stamp.clock(), true
-}
-
 // push makes an entry that is in no queue the youngest of this one, which is at
 // the place named.
 func (l *list[E]) push(e E, at place) {
 	var none E
 	h := e.Hook()
-	h.prev, h.next, h.at, h.from = none, l.youngest, at, nowhere
+	h.prev, h.next = none, l.youngest
+	h.setAt(at)
+	h.setFrom(nowhere)
 	if l.youngest == none {
 		l.oldest = e
 	} else {
@@ -46,7 +40,8 @@ func (l *list[E]) unlink(e E) {
 	} else {
 		h.next.Hook().prev = h.prev
 	}
-	h.prev, h.next, h.at = none, none, nowhere
+	h.prev, h.next = none, none
+	h.setAt(nowhere)
 	l.len--
 	l.cost -= e.Cost()
 }

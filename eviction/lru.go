@@ -31,7 +31,7 @@ func unbounded[K comparable]() *simplelru.LRU[K, struct{}] {
 }
 
 // Len implements [Policy].
-func (p *LRU[E]) Len() int { return p.queue.Len() + p.named.len }
+func (p *LRU[E]) Len() int { return p.entries }
 
 // Add implements [Policy].
 func (p *LRU[E]) Add(e E) {
@@ -44,25 +44,27 @@ func (p *LRU[E]) Restore(e E) { p.Add(e) }
 
 // Resize implements [Policy].
 func (p *LRU[E]) Resize(e E, by int64) {
-	if e.Hook().at == condemned {
+	if e.Hook().at() == condemned {
 		p.named.cost += by
 	}
 }
 
 // Remove implements [Policy].
 func (p *LRU[E]) Remove(e E) {
-	switch h := e.Hook(); h.at {
+	switch h := e.Hook(); h.at() {
 	case protected:
+		p.entries--
 		p.queue.Remove(e)
-		h.at = nowhere
+		h.setAt(nowhere)
 	case condemned:
+		p.entries--
 		p.named.unlink(e)
 	}
 }
 
 // Evict implements [Policy].
 func (p *LRU[E]) Evict(e E) {
-	if e.Hook().at == protected {
+	if e.Hook().at() == protected {
 		p.passOver(e)
 	}
 	p.Remove(e)
@@ -94,17 +96,17 @@ func (p *LRU[E]) Oldest() (stamp uint64, ok bool) {
 	for n := 0; ; n++ {
 		e, _, any := p.queue.GetOldest()
 		if !any {
-			return p.named.stamp()
+			return p.oldest(&p.named)
 		}
 		if n == glance || p.reads(e) == 0 {
-			return e.Hook().stamp.clock(), true
+			return p.stampOf(e), true
 		}
 		p.reprieve(e)
 	}
 }
 
 func (p *LRU[E]) push(e E) {
-	e.Hook().at = protected
+	e.Hook().setAt(protected)
 	p.queue.Add(e, struct{}{})
 }
 

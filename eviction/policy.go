@@ -81,6 +81,9 @@ type base[E Item[E]] struct {
 	Config
 	named list[E]
 	added uint32 // entries that came; it wraps around
+	dates dates
+	// entries is how many there are.
+	entries int
 }
 
 func (b *base[E]) now() uint64 {
@@ -102,7 +105,19 @@ func (b *base[E]) reads(e E) uint32 {
 // enter dates a new entry.
 func (b *base[E]) enter(e E) {
 	b.added++
+	b.entries++
 	b.renew(e, 0)
+}
+
+// stampOf is about what the clock read when an entry came or was last reprieved.
+func (b *base[E]) stampOf(e E) uint64 { return b.dates.read(b.age(e), b.added) }
+
+// oldest is the stamp of the oldest entry of a list, false if there is none.
+func (b *base[E]) oldest(l *list[E]) (stamp uint64, ok bool) {
+	if l.len == 0 {
+		return 0, false
+	}
+	return b.stampOf(l.oldest), true
 }
 
 // overtaken reports whether an entry that goes shows that the oldest of its
@@ -119,13 +134,13 @@ func (b *base[E]) overtaken(oldest, e E) bool {
 }
 
 // age is how many additions ago an entry came, or was last reprieved.
-func (b *base[E]) age(e E) uint32 { return b.added - e.Hook().count }
+func (b *base[E]) age(e E) uint32 { return (b.added - e.Hook().count()) & countMask }
 
 // renew dates an entry anew, and leaves it so many reads to its credit.
 func (b *base[E]) renew(e E, reads uint32) {
 	h := e.Hook()
-	h.stamp = stampOf(b.now())
-	h.count = b.added
+	b.dates.note(b.added, b.now(), b.entries)
+	h.setCount(b.added)
 	h.setTouched(reads)
 }
 
@@ -134,7 +149,7 @@ func (b *base[E]) renew(e E, reads uint32) {
 func (b *base[E]) name(e E, from place) {
 	b.named.push(e, condemned)
 	h := e.Hook()
-	h.from = from
+	h.setFrom(from)
 	h.setTouched(0)
 }
 

@@ -142,8 +142,8 @@ func run(t *testing.T, build func(Config) policy, ops []byte) {
 			t.Fatalf("victim %v is not here", e)
 		}
 		here = slices.Delete(here, i, i+1)
-		if e.hook.at != nowhere {
-			t.Fatalf("%v is out, and at %d", e, e.hook.at)
+		if e.hook.at() != nowhere {
+			t.Fatalf("%v is out, and at %d", e, e.hook.at())
 		}
 	}
 	for i := 0; i+1 < len(ops); i += 2 {
@@ -245,8 +245,8 @@ func checkList(t *testing.T, l *list[*item], at place) {
 	n, cost := 0, int64(0)
 	var younger *item
 	for e := l.youngest; e != nil; e = e.hook.next {
-		if e.hook.at != at || e.hook.prev != younger {
-			t.Fatalf("%v is at %d and behind %v, want %d and %v", e, e.hook.at, e.hook.prev, at, younger)
+		if e.hook.at() != at || e.hook.prev != younger {
+			t.Fatalf("%v is at %d and behind %v, want %d and %v", e, e.hook.at(), e.hook.prev, at, younger)
 		}
 		n++
 		cost += e.cost

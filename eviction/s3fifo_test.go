@@ -74,8 +74,8 @@ func TestOneReadDoesNotPromote(t *testing.T) {
 		p.Add(newItem(id))
 		victim(p)
 	}
-	if once.hook.at != nowhere || twice.hook.at != protected {
-		t.Errorf("read once: at %d, twice: at %d", once.hook.at, twice.hook.at)
+	if once.hook.at() != nowhere || twice.hook.at() != protected {
+		t.Errorf("read once: at %d, twice: at %d", once.hook.at(), twice.hook.at())
 	}
 }
 
@@ -90,8 +90,8 @@ func TestReturning(t *testing.T) {
 	}
 	e := newItem(202)
 	p.Add(e)
-	if e.hook.at != protected {
-		t.Errorf("returned after 28 additions, at %d", e.hook.at)
+	if e.hook.at() != protected {
+		t.Errorf("returned after 28 additions, at %d", e.hook.at())
 	}
 
 	for p.main.len > 0 { // all that waits there came lately
@@ -103,8 +103,8 @@ func TestReturning(t *testing.T) {
 	}
 	e = newItem(203)
 	p.Add(e)
-	if e.hook.at != probation {
-		t.Errorf("returned after 128 additions, at %d, while the main queue's oldest waited for %d", e.hook.at, p.span(&p.main))
+	if e.hook.at() != probation {
+		t.Errorf("returned after 128 additions, at %d, while the main queue's oldest waited for %d", e.hook.at(), p.span(&p.main))
 	}
 }
 

@@ -33,7 +33,7 @@ func NewTwoQueue[E Item[E]](c Config) *TwoQueue[E] {
 }
 
 // Len implements [Policy].
-func (p *TwoQueue[E]) Len() int { return p.recent.Len() + p.frequent.Len() + p.named.len }
+func (p *TwoQueue[E]) Len() int { return p.entries }
 
 // Add implements [Policy].
 func (p *TwoQueue[E]) Add(e E) {
@@ -58,7 +58,7 @@ func (p *TwoQueue[E]) Restore(e E) {
 
 // Resize implements [Policy].
 func (p *TwoQueue[E]) Resize(e E, by int64) {
-	if e.Hook().at == condemned {
+	if e.Hook().at() == condemned {
 		p.named.cost += by
 	}
 }
@@ -66,17 +66,19 @@ func (p *TwoQueue[E]) Resize(e E, by int64) {
 // Remove implements [Policy].
 func (p *TwoQueue[E]) Remove(e E) {
 	h := e.Hook()
-	if q := p.queue(h.at); q != nil {
+	if q := p.queue(h.at()); q != nil {
 		q.Remove(e)
-		h.at = nowhere
-	} else if h.at == condemned {
+		h.setAt(nowhere)
+		p.entries--
+	} else if h.at() == condemned {
 		p.named.unlink(e)
+		p.entries--
 	}
 }
 
 // Evict implements [Policy].
 func (p *TwoQueue[E]) Evict(e E) {
-	at := e.Hook().at
+	at := e.Hook().at()
 	if q := p.queue(at); q != nil {
 		for range reach {
 			oldest, _, _ := q.GetOldest()
@@ -89,7 +91,7 @@ func (p *TwoQueue[E]) Evict(e E) {
 	}
 	p.Remove(e)
 	if at == condemned {
-		at = e.Hook().from
+		at = e.Hook().from()
 	}
 	if at != probation {
 		return
@@ -133,14 +135,14 @@ func (p *TwoQueue[E]) Oldest() (stamp uint64, ok bool) {
 				p.reprieve(e)
 				continue
 			}
-			if s := e.Hook().stamp.clock(); !ok || s < stamp {
+			if s := p.stampOf(e); !ok || s < stamp {
 				stamp, ok = s, true
 			}
 			break
 		}
 	}
 	if !ok {
-		return p.named.stamp()
+		return p.oldest(&p.named)
 	}
 	return stamp, ok
 }
@@ -157,7 +159,7 @@ func (p *TwoQueue[E]) queue(at place) *simplelru.LRU[E, struct{}] {
 }
 
 func (p *TwoQueue[E]) push(e E, at place) {
-	e.Hook().at = at
+	e.Hook().setAt(at)
 	p.queue(at).Add(e, struct{}{})
 }
 
@@ -178,7 +180,7 @@ func (p *TwoQueue[E]) next() (e E, from place) {
 			p.reprieve(e)
 			continue
 		}
-		from = e.Hook().at
+		from = e.Hook().at()
 		q.Remove(e)
 		return e, from
 	}
@@ -187,6 +189,6 @@ func (p *TwoQueue[E]) next() (e E, from place) {
 // reprieve passes over an entry: it becomes the youngest of the frequent ones.
 func (p *TwoQueue[E]) reprieve(e E) {
 	p.renew(e, 0)
-	p.queue(e.Hook().at).Remove(e)
+	p.queue(e.Hook().at()).Remove(e)
 	p.push(e, protected)
 }
