@@ -53,6 +53,7 @@ type life struct {
 	raftLog    *mutableLog
 	stream     *wire.Stream
 	logOver    chan struct{} // of one: the log has grown beyond its limit
+	awaited    atomic.Int64  // bytes that a batch waits for the log to have room for
 	severed    chan struct{} // closed when nobody can hear this life any more
 	replica    *replica
 	proposer   *proposer
