@@ -2,7 +2,9 @@ package node
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,7 +78,7 @@ func TestTheLeaderPutsBudgetsRight(t *testing.T) {
 		right := budgets(n)
 		l.proposer.tellBudget(string(l.id()), 0)
 		l.proposer.tellBudget("stranger", 1000)
-		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
 		if now := budgets(n); now != "map[stranger:1000]" {
 			t.Fatalf("budgets %s, after they were told wrong", now)
 		}
@@ -85,4 +87,14 @@ func TestTheLeaderPutsBudgetsRight(t *testing.T) {
 			t.Errorf("budgets %s, want %s", now, right)
 		}
 	})
+}
+
+// Nobody brings the whole cluster down to nothing by asking to be let in.
+func TestABudgetIsBounded(t *testing.T) {
+	_, l := alone(t, "")
+	for _, bytes := range []int64{math.MinInt64, -1, 0, 1, leastEntries - 1} {
+		if err := l.makeRoom(&question{Name: "b:1", Incarnation: 7, Budget: bytes, Named: true}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(bytes)) {
+			t.Errorf("a budget of %d: %v", bytes, err)
+		}
+	}
 }
