@@ -71,6 +71,7 @@ func place(s *settings) (node.Config, error) {
 	if err != nil {
 		return node.Config{}, err
 	}
+	s.mostOp = largest(plan.logLimit, s.dataDir != "")
 	if why := plan.warn(); why != "" {
 		s.logger.Warn("the memory budget may not hold", "budget", plan.Total(), "decoded", plan.decoded, "reason", why)
 	}

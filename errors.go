@@ -28,8 +28,8 @@ var (
 	// closed. It may be applied, once, or never.
 	ErrUnknownOutcome = node.ErrUnknownOutcome
 	// ErrTooLarge is returned when a key, a value or all of one operation is
-	// larger than allowed, or than the memory budget or the map's limits could
-	// ever hold. Nothing was written.
+	// larger than allowed, or than the memory budget, its share for the log or
+	// the map's limits could ever hold. Nothing was written.
 	ErrTooLarge = errors.New("imdgo: too large")
 	// ErrFull is returned when there is no room in the memory budget and
 	// what takes it may not be evicted. Nothing was written.

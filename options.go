@@ -81,6 +81,7 @@ type settings struct {
 	defaultTTL time.Duration
 	timeout    time.Duration
 	maxValue   int
+	mostOp     int // what an operation may take, in bytes
 	dataDir    string
 	logLevel   hclog.Level
 	logger     hclog.Logger
@@ -237,8 +238,8 @@ func WithTimeout(d time.Duration) Option {
 }
 
 // WithMaxValueSize sets how large an encoded value may be, in bytes: 1 MiB
-// unless named, at most 16 MiB. A write beyond it is ErrTooLarge. It concerns
-// what this node writes.
+// unless named, at most 16 MiB. A write beyond it is ErrTooLarge, and so is one
+// beyond what the log can take, see WithLogLimit. It concerns what this node writes.
 func WithMaxValueSize(bytes int) Option {
 	return option(func(s *settings) error {
 		if bytes <= 0 || bytes > mostValueSize {
@@ -256,7 +257,12 @@ func WithMaxValueSize(bytes int) Option {
 // under way the log, with what the transfer keeps, may grow to an eighth of the
 // memory budget, or to three times what is named here, which is then what the
 // budget sets aside for it. From two thirds of that on writes are slowed down, by up to
-// 0.1 s for each batch, and at all of it the transfer is given up. With a data
+// 0.2 s for each batch, and at all of it the transfer is given up.
+//
+// No operation may be larger than the limit: a budget of 25 MiB has room for values
+// of 1 MiB, a larger value needs a larger budget, or a limit that is named. Values
+// near it are slow all the same. The log has then room for one of them, and a node
+// that is behind by two is sent the whole state. With a data
 // directory the log is on disk, and the limit is after how many bytes at the least
 // a snapshot is written.
 func WithLogLimit(bytes int64) Option {

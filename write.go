@@ -57,7 +57,8 @@ func (m *Map[K, V]) write(ctx context.Context, what string, kind command.Kind, k
 }
 
 // SetMany stores all values, or none, in one step: nobody sees some of them
-// without the others having been written. Together they may have up to 32 MiB.
+// without the others having been written. Together they may have up to 32 MiB,
+// or what WithLogLimit allows.
 func (m *Map[K, V]) SetMany(ctx context.Context, values map[K]V, opts ...WriteOption) error {
 	const what = "setting many"
 	ttl, err := m.ttl(opts)
@@ -70,8 +71,8 @@ func (m *Map[K, V]) SetMany(ctx context.Context, values map[K]V, opts ...WriteOp
 		if err != nil {
 			return doing(what, m.name, err)
 		}
-		if pairs = command.AppendPair(pairs, k, data); len(pairs) > command.MaxOp {
-			return doing(what, m.name, tooMuch(len(pairs)))
+		if pairs = command.AppendPair(pairs, k, data); len(pairs) > m.cache.settings.mostOp {
+			return doing(what, m.name, m.cache.tooMuch(len(pairs)))
 		}
 	}
 	if len(values) == 0 {
@@ -147,8 +148,8 @@ func (m *Map[K, V]) Clear(ctx context.Context) error {
 
 // do has one operation applied, the map's options before the first.
 func (m *Map[K, V]) do(ctx context.Context, what string, size int, encode node.Encode) (command.Result, error) {
-	if size > command.MaxOp-opOverhead {
-		return command.Result{}, doing(what, m.name, tooMuch(size))
+	if size > m.cache.settings.mostOp {
+		return command.Result{}, doing(what, m.name, m.cache.tooMuch(size))
 	}
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
@@ -230,8 +231,20 @@ func notSent(err error) error {
 	return fmt.Errorf("%w: %v", ErrTimeout, err)
 }
 
-func tooMuch(size int) error {
-	return fmt.Errorf("%w: %d bytes or more in one operation, the most is %d", ErrTooLarge, size, command.MaxOp-opOverhead)
+// largest is the largest operation where the log is trimmed at so many bytes. In
+// memory three of them must have room in what the budget sets aside for the log:
+// raft keeps the last one, the present one is not known to be committed
+// everywhere, and the next one comes.
+func largest(logLimit int64, durable bool) int {
+	const most = command.MaxOp - opOverhead
+	if durable {
+		return most
+	}
+	return int(min(most, logLimit-opOverhead))
+}
+
+func (c *Cache) tooMuch(size int) error {
+	return fmt.Errorf("%w: %d bytes or more in one operation, the most is %d (32 MiB, or what WithLogLimit says)", ErrTooLarge, size, c.settings.mostOp)
 }
 
 // nothing is the answer to a write of nothing.

@@ -215,6 +215,7 @@ func (c *contents) drop(e *Entry) {
 
 // clear takes everything out of the account: another one comes in its place.
 func (c *contents) clear() {
+	c.cut.keepAll(c.cost)
 	c.account(-c.cost)
 	c.cleared.Store(true)
 	c.copies.stale.Store(true)

@@ -39,6 +39,7 @@ type cutTable struct {
 	end      uint64   // entries above this number came later
 	reached  uint64   // entries up to this number have been read
 	gone     []*Entry // that were not read yet when they went
+	cleared  int64    // the cost of all of them, if the map was cleared
 }
 
 // Cut returns the state of this moment. Close must be called in the end.
@@ -87,7 +88,8 @@ func (c *Cut) Index() uint64 { return c.index }
 // Size is the exact size of the stream that WriteTo writes.
 func (c *Cut) Size() int64 { return snapshot.Size(c.size) }
 
-// Undo is how many bytes of what has been replaced the cut keeps alive.
+// Undo is how many bytes the cut keeps alive of what has been replaced or has gone,
+// counted as entries are: they are in the account of the machine no more.
 func (c *Cut) Undo() int64 {
 	c.machine.mu.Lock()
 	defer c.machine.mu.Unlock()
@@ -117,10 +119,7 @@ func (c *Cut) Close() {
 
 func (c *Cut) release() {
 	for _, t := range c.tables {
-		if t.contents.cut == t {
-			t.contents.cut = nil
-		}
-		t.gone = nil
+		t.finish()
 	}
 	c.old, c.undo = nil, 0
 	if c.machine.cut == c {
@@ -212,10 +211,25 @@ func (t *cutTable) read(batch []held, entries []*Entry) (_ []held, _ []*Entry, m
 	}
 	for _, e := range t.gone {
 		batch = append(batch, held{e, t.cut.asItWas(e)})
+		t.cut.undo -= goneCost(e)
 	}
-	t.gone = nil
+	t.cut.undo -= t.cleared
+	t.finish()
 	return batch, entries, false, nil
 }
+
+// finish ends the reading of a map, which needs to remember nothing any more.
+func (t *cutTable) finish() {
+	if t.contents != nil && t.contents.cut == t {
+		t.contents.cut = nil
+	}
+	t.contents, t.gone = nil, nil
+}
+
+// goneCost is what an entry that has gone takes beside its value.
+func goneCost(e *Entry) int64 { return entryCost + allocated(len(e.Key())) }
+
+func keptCost(v *Value) int64 { return allocated(valueHeader + int(v.size)) }
 
 // asItWas is the value of an entry when the cut was taken, which is from now on
 // the reader's to hold.
@@ -225,7 +239,7 @@ func (c *Cut) asItWas(e *Entry) *Value {
 		return e.value.Load()
 	}
 	delete(c.old, e)
-	c.undo -= int64(v.size)
+	c.undo -= keptCost(v)
 	return v
 }
 
@@ -238,7 +252,7 @@ func (t *cutTable) keep(e *Entry) bool {
 	if _, kept := t.cut.old[e]; !kept {
 		v := e.value.Load()
 		t.cut.old[e] = v
-		t.cut.undo += int64(v.size)
+		t.cut.undo += keptCost(v)
 	}
 	return true
 }
@@ -247,5 +261,14 @@ func (t *cutTable) keep(e *Entry) bool {
 func (t *cutTable) keepGone(e *Entry) {
 	if t.keep(e) {
 		t.gone = append(t.gone, e)
+		t.cut.undo += goneCost(e)
+	}
+}
+
+// keepAll remembers a map that is about to be cleared, with all that is in it.
+func (t *cutTable) keepAll(cost int64) {
+	if t != nil {
+		t.cleared = cost
+		t.cut.undo += cost
 	}
 }

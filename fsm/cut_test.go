@@ -189,8 +189,14 @@ func TestWhatACutHolds(t *testing.T) {
 	}
 	m.do(m.Clock(), set("key1", "x", command.TTL{}), set("key1", "y", command.TTL{}), del("key2"), set("new", "z", command.TTL{}))
 	e, v := m.Table(sessions.Name).Lookup(sessions.Type, "key3")
-	if e == nil || cut.Undo() != 2*int64(v.size) {
-		t.Errorf("%d bytes are held for two entries of %d", cut.Undo(), v.size)
+	want := 2*Cost(4, int(v.size)) - entryCost - allocated(4) // of one, the value only
+	if e == nil || cut.Undo() != want {
+		t.Errorf("%d bytes are held for two entries of %d, want %d", cut.Undo(), v.size, want)
+	}
+	rest := m.Account().Used // and what came since, which is little
+	m.do(m.Clock(), clearMap(), set("key1", "x", command.TTL{}))
+	if got := cut.Undo() - want; got != rest {
+		t.Errorf("%d bytes more are held for a map of %d that was cleared", got, rest)
 	}
 	cut.Close()
 	if m.Machine.cut != nil || m.Table(sessions.Name).contents.Load().cut != nil {
@@ -199,7 +205,7 @@ func TestWhatACutHolds(t *testing.T) {
 }
 
 func TestRecordsThatMakeNoSense(t *testing.T) {
-	head := appendHead(nil, 1, 2, 3, 4, 5)
+	head := appendHead(nil, 1, 2, 3, 4, 1<<20)
 	table := appendMap(nil, &contents{kind: 1, limits: noLimits}, "m")
 	entry := appendEntryHead(nil, newEntry("k"), newValue(4, 0, nil))
 	from := appendOrigin(nil, 1, &origin{low: 1, horizon: 9, rows: []row{{1, 9, command.Result{Code: 1}}}}, 0)
@@ -218,6 +224,7 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 		"a budget twice":              {head, appendBudget(nil, "n", 5), appendBudget(nil, "n", 5)},
 		"a budget of nothing":         {head, appendBudget(nil, "n", 0)},
 		"a budget of nobody":          {head, appendBudget(nil, "", 5)},
+		"more than the limit":         {appendHead(nil, 1, 2, 3, 4, Cost(1, 0)-1), table, entry},
 		"a limit of nothing":          {appendHead(nil, 1, 2, 3, 4, 0)},
 		"a map of no entries":         {head, appendMap(nil, &contents{limits: limits{bytes: 1}}, "m")},
 		"a policy nobody knows":       {head, appendMap(nil, &contents{limits: limits{1, 1, 99}}, "m")},

@@ -172,6 +172,9 @@ func (b *Builder) entry(r []byte) error {
 	if !b.table.restore(alias(r[:n]), newValue(version, deadline, r[n:])) {
 		return malformed("an entry twice")
 	}
+	if m := b.machine; m.used > m.limit {
+		return malformed("entries that take %d bytes, where the limit is %d", m.used, m.limit)
+	}
 	return nil
 }
 

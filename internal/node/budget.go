@@ -25,6 +25,10 @@ const (
 	// expected is for how long the budget of a node that has asked to be let in
 	// counts, though it is no member yet.
 	expected = 10 * time.Second
+	// leastEntries is the least part for entries that a node can have, half of the
+	// least budget. Whoever says less is no node of ours, and would have the whole
+	// cluster evicted.
+	leastEntries = 1 << 19
 )
 
 // Budget is what a node can give to the cache.
@@ -120,7 +124,7 @@ func (l *life) checkBudgets(ctx context.Context, all bool) {
 // learnBudget takes note of a member's budget, which it may have been started
 // anew with.
 func (l *life) learnBudget(id raft.ServerID, entries int64) {
-	if entries <= 0 || l.node.machine.Budgets()[string(id)] == entries {
+	if entries < leastEntries || l.node.machine.Budgets()[string(id)] == entries {
 		return
 	}
 	for _, s := range l.servers() {
@@ -142,8 +146,8 @@ func poor(format string, args ...any) error { return poorError(fmt.Sprintf(forma
 // that everything fits there when it comes. Nothing is evicted for one that it
 // would not be enough for.
 func (l *life) makeRoom(q *question) error {
-	if q.Budget <= 0 {
-		return fmt.Errorf("a budget of %d bytes", q.Budget)
+	if q.Budget < leastEntries {
+		return fmt.Errorf("a budget of %d bytes for entries, the least is %d", q.Budget, leastEntries)
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, roomTimeout)
 	defer cancel()

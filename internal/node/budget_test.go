@@ -1,11 +1,16 @@
 package node
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 // A node that wants to be let in counts from when it asks until it is a member or
@@ -53,16 +58,21 @@ func budgets(n *Node) string { return fmt.Sprint(n.machine.Budgets()) }
 func TestBudgetsOfAnotherTimeAreNotDecided(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, l := alone(t, "")
-		l.proposer.tellBudget("passer-by", 1000)
-		want := fmt.Sprint(map[string]int64{string(l.id()): 1 << 20})
-		for range 1000 {
-			if now := budgets(n); now != want && now != "map[]" {
-				t.Fatalf("budgets %s", now)
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		var p *proposer
+		begun := false
+		p = newProposer(9, l.raft, n.machine, n.clock, func(context.Context, int) {}, func(context.Context) {
+			begun = true
+			if left := p.takeBudgets(); len(left) > 0 {
+				t.Errorf("%v is still to be decided", left)
 			}
-			time.Sleep(5 * time.Millisecond)
-		}
-		if now := budgets(n); now != want {
-			t.Errorf("budgets %s in the end", now)
+			cancel()
+		}, hclog.NewNullLogger())
+		p.tellBudget("passer-by", 1000)
+		p.leadOnce(ctx)
+		if !begun {
+			t.Error("it has not taken office")
 		}
 	})
 }
@@ -72,11 +82,11 @@ func TestBudgetsOfAnotherTimeAreNotDecided(t *testing.T) {
 func TestTheLeaderPutsBudgetsRight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, l := alone(t, "")
-		time.Sleep(5 * time.Second)
+		time.Sleep(10*budgetPause + budgetPause/2) // between two looks
 		right := budgets(n)
 		l.proposer.tellBudget(string(l.id()), 0)
 		l.proposer.tellBudget("stranger", 1000)
-		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
 		if now := budgets(n); now != "map[stranger:1000]" {
 			t.Fatalf("budgets %s, after they were told wrong", now)
 		}
@@ -85,4 +95,14 @@ func TestTheLeaderPutsBudgetsRight(t *testing.T) {
 			t.Errorf("budgets %s, want %s", now, right)
 		}
 	})
+}
+
+// Nobody brings the whole cluster down to nothing by asking to be let in.
+func TestABudgetIsBounded(t *testing.T) {
+	_, l := alone(t, "")
+	for _, bytes := range []int64{math.MinInt64, -1, 0, 1, leastEntries - 1} {
+		if err := l.makeRoom(&question{Name: "b:1", Incarnation: 7, Budget: bytes, Named: true}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(bytes)) {
+			t.Errorf("a budget of %d: %v", bytes, err)
+		}
+	}
 }

@@ -54,6 +54,7 @@ type life struct {
 	stream     *wire.Stream
 	logOver    chan struct{} // of one: the log has grown beyond its limit
 	begun      atomic.Bool   // raft has goroutines of its own
+	awaited    atomic.Int64  // bytes that a batch waits for the log to have room for
 	severed    chan struct{} // closed when nobody can hear this life any more
 	replica    *replica
 	proposer   *proposer

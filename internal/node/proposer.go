@@ -223,7 +223,7 @@ func (r *round) next(ctx context.Context) bool {
 		r.rest(ctx)
 		return true
 	}
-	r.room(ctx, size(batch))
+	r.room(ctx, size(batch)+r.decided.Size())
 	r.stamped = r.clock.stamp(r.machine.Clock())
 	why, err := r.propose(encode(batch, r.stamped, r.clock.source.Now().UnixNano(), &r.decided))
 	if err != nil {

@@ -45,6 +45,11 @@ func (l *life) letIn(q *question) error {
 		if err := l.makeRoom(q); err != nil {
 			return fmt.Errorf("letting %s in: %w", joiner.ID, err)
 		}
+		// It may have died meanwhile: as a member its budget would rule until
+		// somebody takes its place.
+		if _, err := l.isThere(q); err != nil {
+			return err
+		}
 		if err := l.raft.AddNonvoter(joiner.ID, joiner.Address, 0, configurationTimeout).Error(); err != nil {
 			return fmt.Errorf("adding %s: %w", joiner.ID, err)
 		}

@@ -112,9 +112,16 @@ func (r *replica) undo() int64 {
 	return cut.Undo()
 }
 
+// sending reports whether a transfer is open.
+func (r *replica) sending() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open != nil
+}
+
 // transferring reports whether the log must be left alone because the state is
-// being sent, or has been a moment ago. When there is hardly room left, that is
-// over.
+// being sent, or has been a moment ago. When there is hardly room left, or not
+// enough for the batch that waits for it, that is over.
 func (l *life) transferring() bool {
 	r, room := l.replica, l.room()
 	r.mu.Lock()
@@ -123,9 +130,9 @@ func (l *life) transferring() bool {
 	if cut == nil {
 		// What came during the transfer has yet to be sent: without it the
 		// receiver would need the whole state once more, and so on for ever.
-		return time.Since(ended) < afterTransfer && room > l.node.cfg.Budget.Log/3
+		return time.Since(ended) < afterTransfer && room > max(l.node.cfg.Budget.Log/3, l.awaited.Load())
 	}
-	if room <= l.node.cfg.Budget.Log/8 {
+	if room <= max(l.node.cfg.Budget.Log/8, l.awaited.Load()) {
 		cut.Abort(errOverrun)
 		return false
 	}
@@ -135,17 +142,31 @@ func (l *life) transferring() bool {
 // awaitRoom holds a batch of so many bytes back for a transfer, or for the log to
 // be trimmed. It begins when a third of the room is left, and grows until the
 // writes are as slow as they must be for the transfer to come first. With no room
-// at all the batch waits for it, but not for ever: it may be larger than all the
-// room there is.
+// at all the batch waits for it, but not for ever: it would be waiting for another
+// node, which may be the one that is slow.
+//
+// While the state is being sent that is room for twice the batch: once for the
+// log, and once for what its entries take the place of, which the transfer keeps.
 func (l *life) awaitRoom(ctx context.Context, bytes int) {
 	third := l.node.cfg.Budget.Log / 3
 	if room := l.room(); room > 0 && room < third {
 		pause(ctx, min(holdMost, holdMost/10*time.Duration(third-room)/time.Duration(room)))
 	}
-	for began := time.Now(); l.room() < int64(bytes) && time.Since(began) < holdMost && ctx.Err() == nil; {
+	defer l.awaited.Store(0)
+	for began := time.Now(); l.room() < l.await(bytes) && time.Since(began) < holdMost && ctx.Err() == nil; {
 		notify(l.logOver)
 		pause(ctx, trimPause/10)
 	}
+}
+
+// await says what a batch waits for, to whoever could make the room.
+func (l *life) await(bytes int) int64 {
+	n := int64(bytes)
+	if l.replica.sending() {
+		n *= 2
+	}
+	l.awaited.Store(n)
+	return n
 }
 
 var _ raft.ConfigurationStore = (*replica)(nil)
