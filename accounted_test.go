@@ -60,6 +60,29 @@ func TestAccountedChild(t *testing.T) {
 		}
 		fmt.Println()
 	}
+	for _, size := range []int{16, 100, 1_000, 10_000, 65_536} {
+		logged(t, size)
+	}
+}
+
+// logged writes the same entries again and again, each by itself, so that almost
+// all that grows is the log. Its ring grows by steps as well, and is but a small
+// part of the budget.
+func logged(t *testing.T, size int) {
+	w := workload{size: size, budget: 128 << 20}
+	var err error
+	w.cache, err = imdgo.New(imdgo.WithMemoryLimit(w.budget))
+	ok(t, err)
+	defer w.cache.Close()
+	m, err := imdgo.OpenMap[string, string](w.cache, "m")
+	ok(t, err)
+	w.accounted, w.heap = w.measure()
+	for i := 0; w.cache.Stats().LogBytes < 4<<20; i++ {
+		ok(t, m.Set(t.Context(), key(i%10), strings.Repeat("x", size)))
+	}
+	if r := w.ratio(); math.Abs(r-1) > 0.25 {
+		t.Errorf("the log of single values of %d bytes: the heap has grown by %.3f of what is accounted for", size, r)
+	}
 }
 
 // record is a value with fields.

@@ -24,6 +24,8 @@ const (
 	// deleteMost is how many entries one transaction trims: nothing else is
 	// written meanwhile, and raft trims while writes go on.
 	deleteMost = 2048
+	// diskOverhead is about what an entry takes in the file beside its data.
+	diskOverhead = 128
 	// ownerKey is under what a file says whose it is.
 	ownerKey = "imdgo/owner"
 )
@@ -145,7 +147,7 @@ func (d *Durable) append(log *raft.Log) {
 	if len(d.ends) == 0 {
 		d.first = log.Index
 	}
-	d.ends = append(d.ends, d.end()+size(log))
+	d.ends = append(d.ends, d.end()+onDisk(log))
 }
 
 func (d *Durable) end() int64 {
@@ -171,6 +173,8 @@ func (d *Durable) Pin(index uint64) {
 
 // Unpin ends what Pin began.
 func (d *Durable) Unpin() { d.Pin(0) }
+
+func onDisk(log *raft.Log) int64 { return int64(len(log.Data)+len(log.Extensions)) + diskOverhead }
 
 // Bytes is what the entries take.
 func (d *Durable) Bytes() int64 {
