@@ -42,7 +42,14 @@ type budgetSettings struct {
 // and so does what Go's garbage collector leaves lying: at GOGC=100 the heap grows
 // to about twice what lives in it. Go does not know the cgroup's limit. Set
 // GOMEMLIMIT, for instance to nine tenths of it, where the share is a third or
-// more; New warns when the budget cannot hold.
+// more. Under GOMEMLIMIT a process needs 1.10 times the budget with the decoded
+// values, 48 MiB, and what the application needs. New warns when the budget cannot
+// hold. While a node that has fallen far behind is sent the whole state, it holds
+// the former one as well, which may be as much again.
+//
+// What the heap grows by is within a tenth of what is accounted for, but for maps
+// with the policies [LRU] and [TwoQueue], and after much has been deleted, until
+// there is as much again.
 func WithMemoryPercent(percent float64) Option {
 	return option(func(s *settings) error {
 		if !(percent > 0 && percent <= 100) { // nor NaN

@@ -107,8 +107,9 @@ func (m MaxEntries) applyMap(s *mapSettings) error {
 }
 
 // MaxBytes bounds what a map's entries take, in bytes as the memory budget counts
-// them: keys and values and about 150 bytes for each entry. It works as
-// [MaxEntries] does, beside it and beside the budget of the cache.
+// them: keys and values as the allocator rounds them up, and about 160 bytes for
+// each entry. It works as [MaxEntries] does, beside it and beside the budget of the
+// cache.
 type MaxBytes int64
 
 func (m MaxBytes) applyMap(s *mapSettings) error {

@@ -98,8 +98,8 @@ func writeMixed(t *testing.T, ctx context.Context, m *imdgo.Map[uint64, []byte],
 // below that, while it is written to. Not counted are the pages of
 // the program's file, which the system takes back when it needs them.
 func TestResidentMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it writes half a gigabyte")
+	if testing.Short() || raceDetector {
+		t.Skip("it writes half a gigabyte, and the race detector takes more memory than that")
 	}
 	t.Run("one node", func(t *testing.T) { resident(t, 1, 128<<20, 64, *rssFor) })
 	if *rssFor > 0 {

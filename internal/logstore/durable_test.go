@@ -65,7 +65,7 @@ func (d *Durable) holds(want []*raft.Log) error {
 		if got := d.BytesAfter(w.Index - 1); got != d.Bytes()-bytes {
 			return fmt.Errorf("%d of %d bytes after entry %d, want %d", got, d.Bytes(), w.Index-1, d.Bytes()-bytes)
 		}
-		bytes += size(w)
+		bytes += onDisk(w)
 		var log raft.Log
 		if err := d.GetLog(w.Index, &log); err != nil {
 			return fmt.Errorf("entry %d: %w", w.Index, err)

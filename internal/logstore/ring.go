@@ -10,8 +10,10 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// entryOverhead is what an entry takes beside its data: its place in the ring.
-const entryOverhead = 128
+// entryOverhead is about what an entry takes beside its data: a place in the ring,
+// 96 bytes, of which there are one to two for each entry, and up to four when the
+// log has been trimmed.
+const entryOverhead = 176
 
 // smallest is the ring's least length.
 const smallest = 256
@@ -179,8 +181,10 @@ func (r *Ring) resize(n uint64) {
 	r.slots = slots
 }
 
+// size goes by the capacities: a batch is put together in a buffer that is a little
+// larger, and that of a single small write is mostly air.
 func size(log *raft.Log) int64 {
-	return int64(len(log.Data)+len(log.Extensions)) + entryOverhead
+	return int64(cap(log.Data)+cap(log.Extensions)) + entryOverhead
 }
 
 // Close does nothing: the log ends with the process.

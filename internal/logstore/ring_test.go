@@ -38,7 +38,7 @@ func differs(r *Ring, want []*raft.Log) error {
 		return fmt.Errorf("last %d, %v, want %d", got, err, last)
 	}
 	for _, w := range want {
-		size += int64(len(w.Data)+len(w.Extensions)) + entryOverhead
+		size += int64(cap(w.Data)+cap(w.Extensions)) + entryOverhead
 		var log raft.Log
 		if err := r.GetLog(w.Index, &log); err != nil {
 			return fmt.Errorf("entry %d: %w", w.Index, err)

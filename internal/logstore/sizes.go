@@ -32,7 +32,7 @@ func (d *Durable) append(log *raft.Log) {
 	if len(d.ends) == 0 {
 		d.first = log.Index
 	}
-	d.ends = append(d.ends, d.end()+size(log))
+	d.ends = append(d.ends, d.end()+onDisk(log))
 }
 
 func (d *Durable) end() int64 {
@@ -120,3 +120,8 @@ func (d *Durable) forget(lowest, highest uint64) {
 		d.first, d.base, d.ends = 0, 0, nil
 	}
 }
+
+// diskOverhead is about what an entry takes in the file beside its data.
+const diskOverhead = 128
+
+func onDisk(log *raft.Log) int64 { return int64(len(log.Data)+len(log.Extensions)) + diskOverhead }
