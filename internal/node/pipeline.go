@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -13,6 +15,7 @@ type transport struct {
 	*raft.NetworkTransport
 	life    context.Context
 	inbound *inbound
+	news    *news
 	begun   func() // raft's goroutines are about to run
 }
 
@@ -32,10 +35,7 @@ func (t transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAdd
 	if err != nil {
 		return nil, err
 	}
-	closePipeline := func() { _ = p.Close() } // it returns nil
-	hangs := time.AfterFunc(time.Hour, closePipeline)
-	hangs.Stop()
-	return &pipeline{p, hangs, context.AfterFunc(t.life, closePipeline)}, nil
+	return newPipeline(t.life, p, t.news), nil
 }
 
 // appendMost is what the entries of one append take beyond the first: raft would
@@ -73,19 +73,63 @@ type pipeline struct {
 	raft.AppendPipeline
 	hangs *time.Timer // stopped between requests, of which there is one at a time
 	stop  func() bool // ends the wait for the life's end
+	news  *news
+
+	mu   sync.Mutex                // guards all below, and is held while a request is sent
+	form raft.AppendEntriesRequest // what all requests begin with: of one leader, in one term
+	sent uint64                    // the last entry that has gone this way, 0: none is known
+	told uint64                    // what the follower knows to be committed
+
+	due    atomic.Pointer[place] // what it should know
+	wake   chan struct{}         // when it may be told
+	ended  chan struct{}
+	once   sync.Once
+	teller sync.WaitGroup
+}
+
+func newPipeline(life context.Context, p raft.AppendPipeline, news *news) *pipeline {
+	closePipeline := func() { _ = p.Close() } // it returns nil
+	hangs := time.AfterFunc(time.Hour, closePipeline)
+	hangs.Stop()
+	q := &pipeline{AppendPipeline: p, hangs: hangs, stop: context.AfterFunc(life, closePipeline), news: news,
+		wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	q.teller.Go(q.tellOn)
+	news.add(q)
+	return q
 }
 
 // AppendEntries implements raft.AppendPipeline. It waits for the response to an
 // earlier request, which raft bounds by raftTimeout.
 func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	trim(args)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.form = *args
+	p.form.Entries = nil
+	f, err := p.send(args, resp)
+	if due := p.due.Load(); err == nil && due != nil && due.index > p.told && due.index <= p.sent {
+		notify(p.wake) // it was committed after the request had been made
+	}
+	return f, err
+}
+
+func (p *pipeline) send(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	p.hangs.Reset(2 * raftTimeout)
 	defer p.hangs.Stop()
-	return p.AppendPipeline.AppendEntries(args, resp)
+	f, err := p.AppendPipeline.AppendEntries(args, resp)
+	if err == nil {
+		p.sent = max(p.sent, args.PrevLogEntry+uint64(len(args.Entries)))
+		p.told = max(p.told, min(p.sent, args.LeaderCommitIndex))
+	}
+	return f, err
 }
 
 // Close implements raft.AppendPipeline.
 func (p *pipeline) Close() error {
 	p.stop()
-	return p.AppendPipeline.Close()
+	err := p.AppendPipeline.Close()
+	p.news.remove(p)
+	p.once.Do(func() { close(p.ended) })
+	p.teller.Wait()
+	return err
 }

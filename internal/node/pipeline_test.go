@@ -179,7 +179,7 @@ func playRefusedPipeline(t *testing.T, mended bool) {
 
 	trans := &recorded{Transport: here}
 	if mended {
-		trans.Transport = transport{here, t.Context(), newInbound(nil, nil, nil), func() {}}
+		trans.Transport = transport{here, t.Context(), newInbound(nil, nil, nil), newNews(), func() {}}
 	}
 	log := &stopped{hclog.NewNullLogger(), make(chan struct{}), make(chan struct{})}
 	c := raft.DefaultConfig()

@@ -17,17 +17,18 @@ import (
 
 // replica is the state machine as raft knows it, for one life.
 type replica struct {
-	id       raft.ServerID
-	machine  *fsm.Machine
-	clock    *clusterClock
-	log      logStore
-	store    snapshotStore
-	durable  bool            // the state is written to disk
-	ctx      context.Context // of the life
-	term     func() uint64   // raft's
-	failed   func(error)     // called once: what the log holds cannot be applied
-	restored func()          // called when the state has been replaced
-	broken   bool            // on raft's goroutine only
+	id           raft.ServerID
+	machine      *fsm.Machine
+	clock        *clusterClock
+	log          logStore
+	store        snapshotStore
+	durable      bool            // the state is written to disk
+	ctx          context.Context // of the life
+	term         func() uint64   // raft's
+	failed       func(error)     // called once: what the log holds cannot be applied
+	restored     func()          // called when the state has been replaced
+	reconfigured func()          // called when a configuration is committed
+	broken       bool            // on raft's goroutine only
 
 	mu    sync.Mutex // held while an entry is applied, so that a cut is between two
 	at    position
@@ -65,6 +66,13 @@ func (r *replica) Apply(log *raft.Log) any {
 	r.at.index, r.at.term = log.Index, log.Term
 	r.stamped(r.machine.Clock(), log.Index, log.Term)
 	return nil
+}
+
+// place is how far has been applied. Raft's own entries do not count.
+func (r *replica) place() place {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return place{r.at.index, r.at.term}
 }
 
 // stamped takes note of a stamp. Before this node has its vote it is catching
@@ -124,6 +132,7 @@ func (r *replica) StoreConfiguration(index uint64, configuration raft.Configurat
 		return
 	}
 	r.configured(position{index: index, term: entry.Term, configuration: configuration.Clone(), configurationIndex: index})
+	r.reconfigured()
 }
 
 // configured notes a position with another configuration.
