@@ -68,7 +68,7 @@ func TestBudgetsOfAnotherTimeAreNotDecided(t *testing.T) {
 				t.Errorf("%v is still to be decided", left)
 			}
 			cancel()
-		}, hclog.NewNullLogger())
+		}, l.replica.place, newNews(), hclog.NewNullLogger())
 		p.tellBudget("passer-by", 1000)
 		p.leadOnce(ctx)
 		if !begun {
