@@ -151,10 +151,13 @@ func (m *Map[K, V]) do(ctx context.Context, what string, size int, encode node.E
 	if size > m.cache.settings.mostOp {
 		return command.Result{}, doing(what, m.name, m.cache.tooMuch(size))
 	}
-	ctx, cancel := m.bound(ctx)
-	defer cancel()
-	if err := m.declareOptions(ctx); err != nil {
-		return command.Result{}, doing(what, m.name, err)
+	if !m.isDeclared() {
+		bounded, cancel := m.bound(ctx) // both together
+		defer cancel()
+		if err := m.declareOptions(bounded); err != nil {
+			return command.Result{}, doing(what, m.name, err)
+		}
+		ctx = bounded
 	}
 	r, err := m.perform(ctx, size, encode)
 	return r, doing(what, m.name, err)
@@ -184,9 +187,6 @@ func (m *Map[K, V]) perform(ctx context.Context, size int, encode node.Encode) (
 // Whoever has lost its cluster, and is in another one, declares again: the map
 // begins anew there, and without its TTL entries would stay for ever.
 func (m *Map[K, V]) declareOptions(ctx context.Context) error {
-	if m.isDeclared() {
-		return nil
-	}
 	select {
 	case m.declaring <- struct{}{}:
 		defer func() { <-m.declaring }()
@@ -261,7 +261,11 @@ func (m *Map[K, V]) nothing(ctx context.Context, what string) error {
 // ttl is the TTL of a write: the caller's, or this node's default, which comes
 // after the map's.
 func (m *Map[K, V]) ttl(opts []WriteOption) (command.TTL, error) {
-	s := writeSettings{ttl: command.TTL{Nanoseconds: int64(m.cache.settings.defaultTTL)}}
+	ttl := command.TTL{Nanoseconds: int64(m.cache.settings.defaultTTL)}
+	if len(opts) == 0 {
+		return ttl, nil
+	}
+	s := writeSettings{ttl: ttl}
 	for _, o := range opts {
 		if o == nil {
 			return s.ttl, invalid("a nil WriteOption")
@@ -273,12 +277,13 @@ func (m *Map[K, V]) ttl(opts []WriteOption) (command.TTL, error) {
 	return s.ttl, nil
 }
 
-// encode makes bytes of a key and a value, and checks their size.
+// encode makes bytes of a key and a value, and checks their size. They may be the
+// caller's own, so they are good for as long as its call lasts.
 func (m *Map[K, V]) encode(key K, v V) (k string, data []byte, err error) {
 	if k, err = encodeKey(key); err != nil {
 		return "", nil, err
 	}
-	if data, err = m.codec.Append(nil, v); err != nil {
+	if data, err = m.codec.View(nil, v); err != nil {
 		return "", nil, invalid("%w", err)
 	}
 	if most := m.cache.settings.maxValue; len(data) > most {

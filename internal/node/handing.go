@@ -39,6 +39,7 @@ func (o *outbox) hand(to *route) (command.Part, bool) {
 		o.seal(p)
 		p.with = &handover{to: to, at: time.Now(), maybe: p.maybe}
 		p.maybe = true
+		p.handed++
 		return command.Part{Low: o.lowest(), First: p.first, Base: p.base, Count: len(p.ends), Ops: p.ops}, true
 	}
 	return command.Part{}, false
@@ -59,7 +60,7 @@ func (o *outbox) refused(from *route, first uint64, why command.Refusal) {
 		if why == command.Invalid {
 			p.err = fmt.Errorf("%w: the leader could not read it", ErrInvalid)
 			o.drop(p)
-			close(p.done)
+			p.decide()
 		}
 		return
 	}

@@ -121,6 +121,7 @@ func (n *Node) begin() (*life, error) {
 	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.awaitRoom, l.takeOffice, l.replica.place, l.news, n.log)
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
+	l.tasks.Go(l.watchPipelines)
 	l.tasks.Go(l.trimLog)
 	l.tasks.Go(l.tellReads)
 	return l, nil

@@ -17,7 +17,7 @@ import (
 type news struct {
 	wake      chan struct{} // the proposer, of one
 	untold    atomic.Bool   // something is committed that is none of the proposer's
-	opened    atomic.Bool   // there is a pipeline of which nothing is known yet
+	changed   chan struct{} // of one: there is another pipeline, or one less
 	mu        sync.Mutex    // guards pipelines
 	pipelines map[*pipeline]struct{}
 }
@@ -26,21 +26,37 @@ type news struct {
 type place struct{ index, term uint64 }
 
 func newNews() *news {
-	return &news{wake: make(chan struct{}, 1), pipelines: make(map[*pipeline]struct{})}
+	return &news{wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), pipelines: make(map[*pipeline]struct{})}
 }
 
 func (n *news) add(p *pipeline) {
 	n.mu.Lock()
 	n.pipelines[p] = struct{}{}
 	n.mu.Unlock()
-	n.opened.Store(true)
-	notify(n.wake)
+	notify(n.changed)
 }
 
 func (n *news) remove(p *pipeline) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	delete(n.pipelines, p)
+	n.mu.Unlock()
+	notify(n.changed)
+}
+
+// watchPipelines has something sent when a pipeline has begun, of which nothing is
+// known yet, or has ended: what was on its way there raft would send again with the
+// next entry, or after its timer, and a batch may be waiting for it.
+func (l *life) watchPipelines() {
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.news.changed:
+			if l.leads() {
+				l.raft.Barrier(enqueueTimeout) // its fate does not matter
+			}
+		}
+	}
 }
 
 // configured hears that a configuration is committed.
@@ -74,8 +90,12 @@ func (p *pipeline) tellOn() {
 }
 
 func (p *pipeline) tell() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-p.ended:
+		return
+	}
 	due := p.due.Load()
 	if due == nil || due.index <= p.told || due.index > p.sent {
 		return

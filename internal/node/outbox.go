@@ -39,16 +39,23 @@ type outbox struct {
 	next  uint64     // the next sequence
 	epoch uint64     // how many lives have ended
 	ended error      // set once: why nothing is taken any more
+	free  []buffers  // of parts that are over
+
+	sweeper *time.Timer // when the first caller's time is up that has none of its own
+	sweeps  time.Time   // when that is; zero: there is none
 }
 
 func newOutbox(clock *clusterClock, timeout time.Duration) *outbox {
-	return &outbox{
+	o := &outbox{
 		clock:   clock,
 		wake:    make(chan struct{}, 1),
 		room:    semaphore.NewWeighted(outboxBytes),
 		timeout: timeout,
 		next:    1,
 	}
+	o.sweeper = time.AfterFunc(time.Hour, o.sweep)
+	o.sweeper.Stop()
+	return o
 }
 
 // Encode adds one operation to dst.
@@ -64,32 +71,37 @@ type Outcome struct {
 // do has one operation of about size bytes applied, and waits until this
 // replica has applied it. A context without a deadline gets the node's timeout.
 func (o *outbox) do(ctx context.Context, size int, encode Encode) (Outcome, error) {
-	ctx, cancel := o.bound(ctx)
-	defer cancel()
-	if ctx.Err() != nil {
-		return Outcome{}, gaveUp(ctx, ErrTimeout)
+	l := o.limit(ctx)
+	if l.err() != nil {
+		return Outcome{}, l.gaveUp(ErrTimeout)
 	}
 	weight := int64(min(size+64, outboxBytes))
-	if err := o.room.Acquire(ctx, weight); err != nil {
-		return Outcome{}, gaveUp(ctx, o.whyUnsent())
+	if !o.room.TryAcquire(weight) && !o.awaitRoom(l, weight) {
+		return Outcome{}, l.gaveUp(o.whyUnsent())
 	}
 	defer o.room.Release(weight)
 	for {
-		p, i, err := o.add(ctx, encode)
+		p, i, woken, err := o.add(l, encode)
 		if err != nil {
 			return Outcome{}, err
 		}
-		outcome, err := o.wait(ctx, p, i)
+		outcome, err := o.wait(l, p, i, woken)
 		if err != nil || outcome.Code != command.TooLate && outcome.Code != command.Again {
 			return outcome, err
 		}
 		// The cluster's clock was further ahead than this node knew, or more had
 		// to be evicted than the leader thought. It was not applied, and while
 		// there is time left it can be asked for anew.
-		if ctx.Err() != nil {
-			return Outcome{}, gaveUp(ctx, ErrTimeout)
+		if l.err() != nil {
+			return Outcome{}, l.gaveUp(ErrTimeout)
 		}
 	}
+}
+
+func (o *outbox) awaitRoom(l limit, weight int64) bool {
+	ctx, cancel := context.WithDeadline(l.ctx, l.until)
+	defer cancel()
+	return o.room.Acquire(ctx, weight) == nil
 }
 
 func (o *outbox) bound(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -102,38 +114,42 @@ func (o *outbox) bound(ctx context.Context) (context.Context, context.CancelFunc
 // mark has a marker applied. Readers that come while one is waiting to be
 // handed over share it.
 func (o *outbox) mark(ctx context.Context) (Outcome, error) {
-	ctx, cancel := o.bound(ctx)
-	defer cancel()
+	l := o.limit(ctx)
+	if l.err() != nil {
+		return Outcome{}, l.gaveUp(ErrTimeout)
+	}
 	o.mu.Lock()
 	if p := o.openPart(); p != nil && p.marker >= 0 {
 		p.waiting++
+		woken := o.watch(p, l)
 		o.mu.Unlock()
-		return o.wait(ctx, p, p.marker)
+		return o.wait(l, p, p.marker, woken)
 	}
 	o.mu.Unlock()
-	p, i, err := o.add(ctx, command.AppendMarker)
+	p, i, woken, err := o.add(l, command.AppendMarker)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return o.wait(ctx, p, i)
+	return o.wait(l, p, i, woken)
 }
 
-// add puts an operation into the part that is being collected.
-func (o *outbox) add(ctx context.Context, encode Encode) (*part, int, error) {
-	deadline, _ := ctx.Deadline()
-	limit := time.Until(deadline)
+// add puts an operation into the part that is being collected. What it returns
+// last is closed when there is something for the caller to look at.
+func (o *outbox) add(l limit, encode Encode) (*part, int, <-chan struct{}, error) {
+	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended != nil {
-		return nil, 0, o.ended
+		return nil, 0, nil, o.ended
 	}
 	p := o.openPart()
 	if p == nil {
-		p = &part{first: o.next, begun: o.clock.source.Elapsed(), marker: -1, done: make(chan struct{})}
+		p = o.newPart(now)
 		o.queue = append(o.queue, p)
+		o.signal() // once: whatever keeps the courier from handing it over wakes it when it is over
 	}
 	before := len(p.ops)
-	p.ops = encode(p.ops, p.patience(o.clock.source, limit))
+	p.ops = encode(p.ops, p.patience(now, l.until.Sub(now)))
 	if command.Kind(p.ops[before]) == command.Marker {
 		p.marker = len(p.ends)
 	}
@@ -141,8 +157,7 @@ func (o *outbox) add(ctx context.Context, encode Encode) (*part, int, error) {
 	p.waiting++
 	o.next++
 	p.sealed = len(p.ops) >= partTarget || len(p.ends) >= partOps
-	o.signal()
-	return p, len(p.ends) - 1, nil
+	return p, len(p.ends) - 1, o.watch(p, l), nil
 }
 
 // openPart is the part that takes operations, or nil.
@@ -154,32 +169,32 @@ func (o *outbox) openPart() *part {
 }
 
 // wait returns what became of operation i of p.
-func (o *outbox) wait(ctx context.Context, p *part, i int) (Outcome, error) {
-	select {
-	case <-p.done:
-	case <-ctx.Done():
-		if err := o.giveUp(ctx, p, i); err != nil {
+func (o *outbox) wait(l limit, p *part, i int, woken <-chan struct{}) (Outcome, error) {
+	for !l.await(woken) || !p.decided.Load() {
+		if l.err() == nil {
+			woken = o.watchOn(p, l) // it was somebody else's time that was up
+		} else if err := o.giveUp(l, p, i); err != nil {
 			return Outcome{}, err
+		} else {
+			break
 		}
 	}
 	if p.err != nil {
 		return Outcome{}, p.err
 	}
 	if p.unseen && p.results[i].Code == command.TooLate {
-		return Outcome{}, gaveUp(ctx, ErrUnknownOutcome)
+		return Outcome{}, l.gaveUp(ErrUnknownOutcome)
 	}
 	return Outcome{p.results[i], p.stamp}, nil
 }
 
 // giveUp withdraws operation i. Nil means that it was decided in the same
 // moment: then the outcome counts.
-func (o *outbox) giveUp(ctx context.Context, p *part, i int) error {
+func (o *outbox) giveUp(l limit, p *part, i int) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	select {
-	case <-p.done:
+	if p.decided.Load() {
 		return nil
-	default:
 	}
 	p.waiting--
 	if i != p.marker { // which others may be waiting for
@@ -194,9 +209,9 @@ func (o *outbox) giveUp(ctx context.Context, p *part, i int) error {
 		o.drop(p)
 	}
 	if p.maybe {
-		return gaveUp(ctx, ErrUnknownOutcome)
+		return l.gaveUp(ErrUnknownOutcome)
 	}
-	return gaveUp(ctx, o.whyUnsent())
+	return l.gaveUp(o.whyUnsent())
 }
 
 // drop takes a part out of the queue.
@@ -225,6 +240,7 @@ func (o *outbox) applied(first uint64, results []command.Result, stamp int64) {
 	for _, p := range o.queue {
 		if p.first == first {
 			o.resolve(p, append([]command.Result(nil), results...), stamp)
+			o.recycle(p)
 			return
 		}
 	}
@@ -236,7 +252,7 @@ func (o *outbox) resolve(p *part, results []command.Result, stamp int64) {
 	o.clock.asked(stamp)
 	p.results, p.stamp = results, stamp
 	o.drop(p)
-	close(p.done)
+	p.decide()
 	o.signal()
 }
 
@@ -281,9 +297,12 @@ func (o *outbox) fail(err, unknown error, all bool) {
 			continue
 		}
 		p.sealed = true
-		close(p.done)
+		p.decide()
 	}
 	o.queue = stay
+	if all {
+		o.sweeper.Stop()
+	}
 }
 
 // whyUnsent is what is said of something that was never handed to a leader.

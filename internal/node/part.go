@@ -2,6 +2,7 @@ package node
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/inelpandzic/imdgo/internal/command"
@@ -14,6 +15,7 @@ type part struct {
 	ops     []byte
 	ends    []int         // of every operation in ops
 	begun   time.Duration // on the node's clock: what patience counts from
+	at      time.Time     // the same moment
 	base    int64         // begun, on the cluster's clock; set when it is first handed over
 	based   bool
 	gone    []bool // callers that gave up; allocated with the first one
@@ -22,10 +24,13 @@ type part struct {
 	marker  int    // the operation that readers share, or -1
 	sealed  bool   // takes no more
 	with    *handover
+	handed  int  // how often
 	maybe   bool // it may be in the log, or get there
 	unseen  bool // it may have been applied in a state that was restored here
 
-	done    chan struct{} // closed when one of these is set
+	woken   chan struct{} // closed when it is decided, or somebody's time is up: then there is another one
+	due     time.Time     // when that is, of those whose time the outbox keeps; zero: of nobody
+	decided atomic.Bool   // one of these is set
 	results []command.Result
 	stamp   int64
 	err     error
@@ -41,12 +46,18 @@ type handover struct {
 // patience is how long an operation may wait, in milliseconds since its part
 // was begun, rounded up: a caller would rather have been served. A caller with
 // more patience than there may be asks again when it has run out.
-func (p *part) patience(c Clock, limit time.Duration) uint64 {
+func (p *part) patience(now time.Time, limit time.Duration) uint64 {
 	limit = min(max(limit, 0), command.MaxPatience)
 	if len(p.ends) > 0 {
-		limit = min(limit+c.Elapsed()-p.begun, command.MaxPatience)
+		limit = min(limit+now.Sub(p.at), command.MaxPatience)
 	}
 	return uint64((limit + time.Millisecond - 1) / time.Millisecond)
+}
+
+// decide tells everybody that the part is decided. The caller holds the outbox's mu.
+func (p *part) decide() {
+	p.decided.Store(true)
+	close(p.woken)
 }
 
 // forget marks an operation as wanted by nobody: if the part has not left yet,
@@ -87,4 +98,29 @@ func (p *part) leaveOut() {
 		p.ends[i] = len(ops)
 	}
 	p.ops, p.lost = ops, 0
+}
+
+// buffers are what a part keeps its operations in.
+type buffers struct {
+	ops  []byte
+	ends []int
+}
+
+func (o *outbox) newPart(now time.Time) *part {
+	p := &part{first: o.next, begun: o.clock.source.Elapsed(), at: now, marker: -1, woken: make(chan struct{})}
+	if n := len(o.free); n > 0 {
+		p.ops, p.ends = o.free[n-1].ops, o.free[n-1].ends
+		o.free[n-1] = buffers{}
+		o.free = o.free[:n-1]
+	}
+	return p
+}
+
+// recycle takes back what an applied part kept its operations in. If it has been
+// handed over more than once, a copy may still lie in a leader's queue on this node.
+func (o *outbox) recycle(p *part) {
+	if p.handed == 1 && len(o.free) <= inFlight && cap(p.ops) <= 2*partTarget {
+		o.free = append(o.free, buffers{p.ops[:0], p.ends[:0]})
+	}
+	p.ops, p.ends = nil, nil
 }

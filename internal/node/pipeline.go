@@ -75,7 +75,9 @@ type pipeline struct {
 	stop  func() bool // ends the wait for the life's end
 	news  *news
 
-	mu   sync.Mutex                // guards all below, and is held while a request is sent
+	// turn, of one, is taken while a request is sent; it guards what is below. (Whoever
+	// waits for a mutex holds up the time of a synctest bubble.)
+	turn chan struct{}
 	form raft.AppendEntriesRequest // what all requests begin with: of one leader, in one term
 	sent uint64                    // the last entry that has gone this way, 0: none is known
 	told uint64                    // what the follower knows to be committed
@@ -92,7 +94,7 @@ func newPipeline(life context.Context, p raft.AppendPipeline, news *news) *pipel
 	hangs := time.AfterFunc(time.Hour, closePipeline)
 	hangs.Stop()
 	q := &pipeline{AppendPipeline: p, hangs: hangs, stop: context.AfterFunc(life, closePipeline), news: news,
-		wake: make(chan struct{}, 1), ended: make(chan struct{})}
+		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	q.teller.Go(q.tellOn)
 	news.add(q)
 	return q
@@ -102,8 +104,8 @@ func newPipeline(life context.Context, p raft.AppendPipeline, news *news) *pipel
 // earlier request, which raft bounds by raftTimeout.
 func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	trim(args)
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
 	p.form = *args
 	p.form.Entries = nil
 	f, err := p.send(args, resp)

@@ -33,7 +33,8 @@ const (
 	duePoll   = 100 * time.Millisecond
 	// dry is how long the queue must stay empty before followers are told of
 	// the last commit: a lone writer that is about to come back tells them with
-	// what it writes. It goes by with yielding, so many times at the most: a timer in a process that is idle is late by a millisecond.
+	// what it writes. It goes by with yielding, so many times at the most: a timer
+	// in a process that is idle is late by a millisecond.
 	dry    = 50 * time.Microsecond
 	yields = 1000
 )
@@ -280,9 +281,6 @@ func (r *round) propose(entry []byte) (command.Refusal, error) {
 // it tells the followers of the last commit first, which they would otherwise
 // learn with the next append.
 func (r *round) rest(ctx context.Context) {
-	if r.opened.Swap(false) {
-		r.raft.Barrier(enqueueTimeout) // makes it known what the follower has; its fate does not matter
-	}
 	if r.untold.Swap(false) {
 		r.behind = max(r.behind, followers)
 	}

@@ -86,6 +86,19 @@ func (c *Codec[V]) Append(dst []byte, v V) ([]byte, error) {
 	return c.appendMsgpack(dst, v)
 }
 
+// View returns the encoding of v, for as long as v is not changed: where Append would copy it, it is v's own memory.
+// scratch is overwritten, and the result may lie in it.
+func (c *Codec[V]) View(scratch []byte, v V) ([]byte, error) {
+	switch c.form {
+	case formString:
+		s := *(*string)(unsafe.Pointer(&v))
+		return unsafe.Slice(unsafe.StringData(s), len(s)), nil
+	case formBytes:
+		return *(*[]byte)(unsafe.Pointer(&v)), nil
+	}
+	return c.appendMsgpack(scratch[:0], v)
+}
+
 func (c *Codec[V]) appendMsgpack(dst []byte, v V) ([]byte, error) {
 	rv := reflect.ValueOf(&v).Elem() // by pointer, so that msgpack finds methods with pointer receivers
 	var w walker
