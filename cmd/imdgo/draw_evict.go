@@ -19,7 +19,7 @@ func (d *demo) floodLines(f *flooding) []string {
 	one := f.fullest()
 	lines := d.levels(f)
 	lines = append(lines, "",
-		"   "+fit("written", 9)+" "+fmt.Sprintf("%-9s evicted %s  there %s", thousands(2*watched+len(f.all())),
+		"   "+fit("written", 9)+" "+fmt.Sprintf("%-9s evicted %s  there %s", thousands(max(2*watched+len(f.all()), f.written())),
 			d.scr.paint(bold, fmt.Sprintf("%-9s", thousands(one.Evicted))), thousands(one.Entries)),
 		d.dots("read", f.nodes[f.reader].Hot, green, "on "+d.nodes[f.reader].name+" alone"),
 		d.dots("unread", f.nodes[f.reader].Cold, dim, "written with them"),
@@ -79,7 +79,7 @@ func (d *demo) floodStrips(f *flooding) []string {
 	for _, c := range calls {
 		first, last = min(first, c.Start), max(last, c.End)
 	}
-	if len(f.done) == size*len(tides) {
+	if len(f.done) >= size*len(tides) {
 		now = last
 	}
 	s := newStrip(first, now, 50*time.Millisecond)

@@ -60,7 +60,7 @@ func TestFloodIsDrawn(t *testing.T) {
 	lines := d.floodLines(f)
 	text := strings.Join(lines, "\n")
 	for _, want := range []string{
-		"memory    "+strings.Repeat(" ", 28)+"↓ the budget, 16.0 MiB\n",
+		"memory    " + strings.Repeat(" ", 28) + "↓ the budget, 16.0 MiB\n",
 		"a ★       █████████████████████       ┃╌╌╌╌╌╌╌╌╌╌╌╌╌  12.0 MiB of its 24\n",
 		"b         █████████████████████       ┃               12.0 MiB of its 16\n",
 		"evicted 9,000,000  there 1,000,000\n",

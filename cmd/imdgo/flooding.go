@@ -70,6 +70,19 @@ func (f *flooding) write(ctx context.Context, i int, p *process) error {
 	return nil
 }
 
+// bulk sets many entries at once, for which some of the longest unread must go.
+// While entries come a few at a time the default policy takes hardly any but the
+// newcomers, and what was there first may stay, read or not.
+func (f *flooding) bulk(ctx context.Context, p *process) error {
+	if _, err := follow[int, span](ctx, p, opFill, cargoArgs{"bulk-", cargoBatch}, func(int) {}); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = append(f.done, loaded{Sets: cargoBatch})
+	return nil
+}
+
 // all are the writes of all nodes. The caller holds mu.
 func (f *flooding) all() []span { return slices.Concat(f.calls[:]...) }
 
