@@ -40,7 +40,7 @@ func (d *demo) agree(ctx context.Context) error {
 	common, whole, differ := agreement(samples...)
 	d.claim(whole > 0 && differ == 0, "equal state hashes at all %d log indices that several hashed, %d of them all three%s",
 		common, whole, butNot(differ))
-	return d.agreeAtRest(ctx)
+	return d.agreeAtRest(ctx, "at rest")
 }
 
 func butNot(differ int) string {
@@ -51,7 +51,7 @@ func butNot(differ int) string {
 }
 
 // agreeAtRest compares the last state of all, when nothing is written any more.
-func (d *demo) agreeAtRest(ctx context.Context) error {
+func (d *demo) agreeAtRest(ctx context.Context, when string) error {
 	const patience = 5 * time.Second
 	for begun := time.Now(); ; {
 		last, err := d.lastStates(ctx)
@@ -60,7 +60,7 @@ func (d *demo) agreeAtRest(ctx context.Context) error {
 		}
 		if same := sameIndex(last); same || time.Since(begun) > patience {
 			_, whole, differ := agreement(last...)
-			d.claim(same && whole == 1 && differ == 0, "at rest, %s", d.statesInWords(last))
+			d.claim(same && whole == 1 && differ == 0, "%s, %s", when, d.statesInWords(last))
 			return nil
 		}
 		if err := pause(ctx, frame); err != nil {

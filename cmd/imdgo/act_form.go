@@ -11,12 +11,29 @@ import (
 func (d *demo) form(ctx context.Context) error {
 	d.title("Three processes become a cluster",
 		"each is given the same three addresses, and finds the others by itself")
-	begun := time.Now()
-	if err := d.startNodes(ctx); err != nil {
+	var status lockedLines
+	started, ready, err := d.launch(ctx, &status)
+	if err != nil {
 		return err
 	}
-	started := time.Since(begun)
-	var status lockedLines
+	d.scr.leave(d.cards(func(i int) []string {
+		return []string{d.nodes[i].addr, fmt.Sprintf("process %d", d.nodes[i].cmd.Process.Pid), status.get(i)}
+	})...)
+	d.claim(true, "one leader, %s, and all three say so", d.nodes[d.leader].name)
+	d.claim(ready < bound, "ready to be written to after %s (%s of it to start the processes), bound %v",
+		short(ready), short(started), bound)
+	d.figures.single("three processes to a ready cluster", short(ready))
+	return nil
+}
+
+// launch starts the processes and waits until they are a cluster: how long each
+// of the two took, counted from the beginning. What becomes of them is drawn.
+func (d *demo) launch(ctx context.Context, status *lockedLines) (started, ready time.Duration, err error) {
+	begun := time.Now()
+	if err := d.startNodes(ctx); err != nil {
+		return 0, 0, err
+	}
+	started = time.Since(begun)
 	work := []func(context.Context) error{}
 	for i, p := range d.nodes {
 		status.set(i, "starting")
@@ -28,24 +45,14 @@ func (d *demo) form(ctx context.Context) error {
 			return err
 		})
 	}
-	err := d.while(ctx, func() {
+	err = d.while(ctx, func() {
 		d.scr.draw(d.cards(func(i int) []string { return []string{d.nodes[i].addr, status.get(i)} })...)
 	}, work...)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	ready := time.Since(begun)
-	if err := d.findLeader(ctx); err != nil {
-		return err
-	}
-	d.scr.leave(d.cards(func(i int) []string {
-		return []string{d.nodes[i].addr, fmt.Sprintf("process %d", d.nodes[i].cmd.Process.Pid), status.get(i)}
-	})...)
-	d.claim(true, "one leader, %s, and all three say so", d.nodes[d.leader].name)
-	d.claim(ready < bound, "ready to be written to after %s (%s of it to start the processes), bound %v",
-		short(ready), short(started), bound)
-	d.figures.single("three processes to a ready cluster", short(ready))
-	return nil
+	ready = time.Since(begun)
+	return started, ready, d.findLeader(ctx)
 }
 
 // bound is how long forming a cluster or failing over may take.
@@ -72,14 +79,14 @@ func (d *demo) tryStart(ctx context.Context) error {
 	}
 	work := []func(context.Context) error{}
 	for i, addr := range addrs {
-		p, err := startProcess(fmt.Sprintf("node %d", i+1), d.command)
+		p, err := startProcess(fmt.Sprintf("node %d", len(d.former)+i+1), d.command)
 		if err != nil {
 			return err
 		}
 		p.addr = addr
 		d.nodes = append(d.nodes, p)
 		work = append(work, func(ctx context.Context) error {
-			_, err := ask[nothing](ctx, p, opStart, startArgs{addrs, addr})
+			_, err := ask[nothing](ctx, p, opStart, startArgs{addrs, addr, d.limits[i]})
 			return err
 		})
 	}

@@ -131,7 +131,7 @@ func (d *demo) revive(ctx context.Context, b *comeback) (*process, error) {
 		b.process, b.begun, b.state, b.log = p, begun, stats.AccountedBytes, stats.LogBytes
 		b.stages = []stage{{imdgo.Joining, begun}}
 	})
-	if err := startAgain(ctx, p, startArgs{members, p.addr}); err != nil {
+	if err := startAgain(ctx, p, startArgs{Members: members, Bind: p.addr}); err != nil {
 		return nil, err
 	}
 	return p, b.follow(ctx, p)

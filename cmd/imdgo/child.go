@@ -20,8 +20,9 @@ type node struct {
 	ledger  *imdgo.Map[string, int]
 	counter *imdgo.Map[string, int]
 	cargo   *imdgo.Map[string, string]
+	kept    *imdgo.Map[string, string]
 
-	halt chan struct{} // ends the load
+	halt chan struct{} // ends the load, or the watch over the budget
 
 	mu  sync.Mutex // guards out
 	out *json.Encoder
@@ -38,6 +39,7 @@ func serveChild(in io.Reader, out io.Writer) int {
 		opStart: n.start, opReady: n.ready, opStats: n.stats, opSeries: n.runSeries, opWatch: n.watch, opReads: n.reads,
 		opOffer: n.offer, opCompare: n.compare, opExpire: n.expire, opHolds: n.holds, opLoad: n.load, opHalt: n.haltLoad,
 		opMark: n.mark, opVerify: n.verify, opSample: n.sample, opFill: n.fill, opRecall: n.recall,
+		opPlant: n.plant, opFlood: n.flood, opObserve: n.observe, opCram: n.cram,
 	}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
@@ -96,8 +98,12 @@ func (n *node) start(_ context.Context, raw json.RawMessage, _ func(any)) (any, 
 	if err := json.Unmarshal(raw, &args); err != nil {
 		return nil, err
 	}
-	cache, err := imdgo.New(&imdgo.Config{Members: args.Members, LogLevel: "error"},
-		imdgo.WithBindAddr(args.Bind), imdgo.WithLogLimit(logLimit))
+	opts := []imdgo.Option{&imdgo.Config{Members: args.Members, LogLevel: "error"},
+		imdgo.WithBindAddr(args.Bind), imdgo.WithLogLimit(logLimit)}
+	if args.Limit != 0 {
+		opts = append(opts, imdgo.WithMemoryLimit(args.Limit))
+	}
+	cache, err := imdgo.New(opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +114,7 @@ func (n *node) start(_ context.Context, raw json.RawMessage, _ func(any)) (any, 
 	n.ledger = openMap[int](&open, "ledger")
 	n.counter = openMap[int](&open, "counter")
 	n.cargo = openMap[string](&open, "cargo")
+	n.kept = openMap[string](&open, "kept", imdgo.NoEviction)
 	n.cache = cache
 	return nil, open.err
 }
@@ -118,8 +125,8 @@ type opener struct {
 	err   error
 }
 
-func openMap[V any](o *opener, name string) *imdgo.Map[string, V] {
-	m, err := imdgo.OpenMap[string, V](o.cache, name)
+func openMap[V any](o *opener, name string, opts ...imdgo.MapOption) *imdgo.Map[string, V] {
+	m, err := imdgo.OpenMap[string, V](o.cache, name, opts...)
 	if err != nil && o.err == nil {
 		o.err = err
 	}

@@ -14,11 +14,11 @@ const (
 	cargoBatch = 1000
 )
 
-// cargo returns an entry. Each has a value of its own, so that one in the
+// cargo returns an entry with a value of the given size. Each has a value of its own, so that one in the
 // place of another is noticed.
-func cargo(prefix string, i int) (key, value string) {
+func cargo(prefix string, i, size int) (key, value string) {
 	key = prefix + fmt.Sprintf("%0*d", cargoKeySize-len(prefix), i)
-	return key, strings.Repeat(key, cargoValueSize/cargoKeySize+1)[:cargoValueSize]
+	return key, strings.Repeat(key, size/cargoKeySize+1)[:size]
 }
 
 // fill stores cargo and says now and then how much there is.
@@ -31,7 +31,7 @@ func (n *node) fill(ctx context.Context, raw json.RawMessage, emit func(any)) (a
 		for from := 0; from < args.Count; from += cargoBatch {
 			batch := make(map[string]string, cargoBatch)
 			for i := from; i < min(from+cargoBatch, args.Count); i++ {
-				key, value := cargo(args.Prefix, i)
+				key, value := cargo(args.Prefix, i, cargoValueSize)
 				batch[key] = value
 			}
 			if err := n.cargo.SetMany(ctx, batch); err != nil {
@@ -51,7 +51,7 @@ func (n *node) recall(_ context.Context, raw json.RawMessage, _ func(any)) (any,
 	}
 	found := 0
 	for i := range args.Count {
-		key, want := cargo(args.Prefix, i)
+		key, want := cargo(args.Prefix, i, cargoValueSize)
 		if got, ok := n.cargo.Get(key); ok && got == want {
 			found++
 		}

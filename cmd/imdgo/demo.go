@@ -25,7 +25,9 @@ type demo struct {
 	command []string // what starts a node
 	nodes   []*process
 	dead    []bool
-	leader  int // index of the node that leads
+	leader  int         // index of the node that leads
+	limits  [size]int64 // of each node's memory, in bytes; 0: the default
+	former  []*process  // of a cluster that has been ended, for what they logged
 
 	acts    int
 	loads   map[string]loaded // what was acknowledged in all acts, by prefix
@@ -43,7 +45,7 @@ func (d *demo) run(ctx context.Context) error {
 	begun := time.Now()
 	defer d.scr.end()
 	defer d.endNodes()
-	for _, act := range []func(context.Context) error{d.form, d.share, d.expire, d.failOver, d.rejoin, d.agree} {
+	for _, act := range []func(context.Context) error{d.form, d.share, d.expire, d.failOver, d.rejoin, d.agree, d.evict} {
 		if err := act(ctx); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx) // what came of it says less
@@ -60,6 +62,14 @@ func (d *demo) endNodes() {
 	for _, p := range d.nodes {
 		p.kill()
 	}
+}
+
+// replace ends the cluster and has the next one begin with nobody: with new
+// names, and with so much memory for each node.
+func (d *demo) replace(limits [size]int64) {
+	d.endNodes()
+	d.former = append(d.former, d.nodes...)
+	d.nodes, d.dead, d.leader, d.limits = nil, make([]bool, size), -1, limits
 }
 
 // title begins an act.
@@ -100,7 +110,7 @@ func (d *demo) summary(whole time.Duration) {
 
 // nodeLogs shows what the nodes had to say, for whoever looks for the reason.
 func (d *demo) nodeLogs(w io.Writer) {
-	for _, p := range d.nodes {
+	for _, p := range append(d.former, d.nodes...) {
 		if text := p.log.String(); text != "" {
 			fmt.Fprintf(w, "\n%s (%s) logged:\n%s\n", p.name, p.addr, text)
 		}

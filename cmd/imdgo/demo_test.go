@@ -29,7 +29,7 @@ func self(t *testing.T) string {
 // TestDemo plays the whole demo, with processes of the test binary.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes fifteen seconds")
+		t.Skip("takes seventeen seconds")
 	}
 	t.Parallel()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), limit, errTooLong)
@@ -76,7 +76,7 @@ func TestNodeEndsWithItsParent(t *testing.T) {
 	if _, err := ask[nothing](ctx, p, opStats, nil); err == nil {
 		t.Error("stats before start")
 	}
-	if _, err := ask[nothing](ctx, p, opStart, startArgs{addrs, addrs[0]}); err != nil {
+	if _, err := ask[nothing](ctx, p, opStart, startArgs{Members: addrs, Bind: addrs[0]}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ask[nothing](ctx, p, opReady, nil); err != nil {
@@ -103,7 +103,7 @@ func TestTakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.kill()
-	_, err = ask[nothing](t.Context(), p, opStart, startArgs{[]string{"256.256.256.256:x"}, "127.0.0.1:0"})
+	_, err = ask[nothing](t.Context(), p, opStart, startArgs{Members: []string{"256.256.256.256:x"}, Bind: "127.0.0.1:0"})
 	if err == nil || !strings.Contains(err.Error(), "256.256.256.256:x") {
 		t.Errorf("start with a wrong member: %v", err)
 	}

@@ -140,6 +140,9 @@ func thousands(n int) string {
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
+// mebibytes is for what budgets are named in.
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
 // claims is what the demo says, and whether it is so.
 type claims struct {
 	made  int
@@ -154,3 +157,37 @@ func (c *claims) add(ok bool, text string) {
 }
 
 func (c *claims) hold() bool { return c.made > 0 && len(c.false) == 0 }
+
+func count(list []bool) (n int) {
+	for _, yes := range list {
+		if yes {
+			n++
+		}
+	}
+	return n
+}
+
+// parted are the calls that returned before a moment, and the others.
+func parted(calls []span, at int64) (before, after []span) {
+	for _, c := range calls {
+		if c.End < at {
+			before = append(before, c)
+		} else {
+			after = append(after, c)
+		}
+	}
+	return before, after
+}
+
+// rate is how many calls returned in a second, between the first and the last
+// return.
+func rate(calls []span) int {
+	if len(calls) < 2 {
+		return len(calls)
+	}
+	first, last := calls[0].End, calls[0].End
+	for _, c := range calls {
+		first, last = min(first, c.End), max(last, c.End)
+	}
+	return int(float64(len(calls)-1) / max(time.Duration(last-first).Seconds(), 1e-9))
+}

@@ -90,6 +90,23 @@ func TestMeanwhile(t *testing.T) {
 	}
 }
 
+func TestRateBeforeAndAfter(t *testing.T) {
+	calls := []span{{0, 3 * s}, {0, 1 * s}, {0, 2 * s}, {3 * s, 3*s + 500*ms}, {3 * s, 4 * s}}
+	before, after := parted(calls, 3*s)
+	if len(before) != 2 || len(after) != 3 {
+		t.Errorf("%d before, %d after", len(before), len(after))
+	}
+	if got := rate(before); got != 1 {
+		t.Errorf("%d a second, want 1", got)
+	}
+	if got := rate(after); got != 2 {
+		t.Errorf("%d a second, want 2", got)
+	}
+	if got := rate(nil) + rate(calls[:1]); got != 1 {
+		t.Errorf("of none and of one: %d", got)
+	}
+}
+
 func TestThousands(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 51_000: "51,000", 1_234_567: "1,234,567"} {
 		if got := thousands(n); got != want {
@@ -109,7 +126,7 @@ func TestCargo(t *testing.T) {
 	keys := make(map[string]bool)
 	for _, prefix := range []string{cargoName, missedName} {
 		for _, i := range []int{0, 1, cargoCount - 1} {
-			key, value := cargo(prefix, i)
+			key, value := cargo(prefix, i, cargoValueSize)
 			if len(key) != cargoKeySize || len(value) != cargoValueSize || keys[key] {
 				t.Errorf("%s%d is %q, %q", prefix, i, key, value)
 			}

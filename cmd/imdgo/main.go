@@ -1,6 +1,6 @@
 // Command imdgo shows the library at work: `imdgo demo` starts three processes
-// that form a cluster on this machine, kills one of them, starts it again, and
-// measures what it claims.
+// that form a cluster on this machine, kills one of them, starts it again, writes
+// another three past their memory budget, and measures what it claims.
 package main
 
 import (
@@ -22,8 +22,9 @@ Usage:
 	imdgo demo       three processes become a cluster: what is set on one is read on
 	                 the others, an entry expires, the leader is killed with
 	                 SIGKILL under load, and comes back with nothing and catches
-	                 up. Checks every claim it makes: the exit code is 1 if one of
-	                 them was false. Takes about fifteen seconds.
+	                 up, and three with little memory are written full. Checks
+	                 every claim it makes: the exit code is 1 if one of them was
+	                 false. Takes about seventeen seconds.
 	imdgo version    the version of this build
 	imdgo help       this text
 

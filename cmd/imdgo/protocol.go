@@ -39,12 +39,16 @@ const (
 	opExpire  = "expire"  // expireArgs → span: sets a key with a TTL
 	opHolds   = "holds"   // holdsArgs → held several times, then expired
 	opLoad    = "load"    // loadArgs → []span in parts, then loaded
-	opHalt    = "halt"    // → nothing: ends opLoad
+	opHalt    = "halt"    // → nothing: ends opLoad and opObserve
 	opMark    = "mark"    // markArgs → imdgo.Version
 	opVerify  = "verify"  // verifyArgs → verified
 	opSample  = "sample"  // sampleArgs → []sample
 	opFill    = "fill"    // cargoArgs → how many there are, several times, then span
 	opRecall  = "recall"  // cargoArgs → how many of them this replica has
+	opPlant   = "plant"   // plantArgs → nothing: sets the keys that are watched
+	opFlood   = "flood"   // floodArgs → []span in parts, then loaded
+	opObserve = "observe" // observeArgs → observed, several times, until opHalt
+	opCram    = "cram"    // cramArgs → crammed
 )
 
 // span is one call: when it began and when it returned.
@@ -55,6 +59,7 @@ func (s span) took() time.Duration { return time.Duration(s.End - s.Start) }
 type startArgs struct {
 	Members []string
 	Bind    string
+	Limit   int64 // of memory, in bytes; 0: the default
 }
 
 // seriesArgs asks for Count sets of the numbers from 1 under one key, one every
@@ -149,3 +154,48 @@ type sampleArgs struct{ For, Every time.Duration }
 
 // sample is a state hash, and the log index that it is of.
 type sample struct{ Index, Hash uint64 }
+
+// plantArgs asks for Count hot keys and as many cold ones, set in one step.
+type plantArgs struct{ Count, Size int }
+
+// floodArgs asks for Count entries with values of Size bytes, set one by one by
+// Writers at once. Each of them pauses after a write, and all end early when For
+// has passed, unless it is 0.
+type floodArgs struct {
+	Prefix               string
+	Count, Size, Writers int
+	Pause, For           time.Duration
+}
+
+// observeArgs asks for an eye on the budget and on the planted keys. The hot ones
+// are also read if Read says so; looking whether a key is there is no read.
+type observeArgs struct {
+	Count int
+	Read  bool
+}
+
+// observed is what a node has seen since it was asked to observe.
+type observed struct {
+	At        int64
+	Samples   int   // of AccountedBytes
+	Over      int   // of them above BudgetBytes
+	Peak      int64 // the largest AccountedBytes
+	Accounted int64 // the latest
+	Budget    int64
+	Entries   int
+	Evicted   int
+	Since     int64 // when the first eviction was seen; 0: none was
+	Hot, Cold []bool
+}
+
+// cramArgs asks for values of Size bytes, Batch of them at once, in a map that
+// evicts nothing, until there is no room: at the latest when it has taken Most.
+type cramArgs struct{ Batch, Size, Most int }
+
+type crammed struct {
+	Stored  int    // entries that were acknowledged
+	Held    int    // entries of the map after the refusal
+	Partly  int    // keys of the refused batch that are there
+	Full    bool   // it was ErrFull
+	Refusal string // the error, "" if there was none
+}
