@@ -66,7 +66,7 @@ func (t *Table) Touch(e *Entry) {
 func (m *Machine) Notice(on bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	tight := m.used > m.limit/4*3
+	tight := m.used > m.limit/2
 	for _, t := range m.tables {
 		c := t.contents.Load()
 		wanted := on && c != nil && c.policy != nil && (tight || c.tight())
@@ -79,9 +79,10 @@ func (m *Machine) Notice(on bool) {
 	}
 }
 
-// tight reports whether the map has used most of what its own limits leave it.
+// tight reports whether the map has used half of what its own limits leave it: the
+// rest may be used before anybody looks again.
 func (c *contents) tight() bool {
-	return c.entries.Load() > c.limits.entries/4*3 || c.cost > c.limits.bytes/4*3
+	return c.entries.Load() > c.limits.entries/2 || c.cost > c.limits.bytes/2
 }
 
 // Reads returns a report of what was read here since it was last called, of at most
