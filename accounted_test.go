@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -193,47 +194,51 @@ func (w *workload) measure() (accounted, heap int64) {
 const valueHeader = 24
 
 // BenchmarkEntryCost measures what fsm.Cost takes an entry to need beside the
-// allocations of its key and its value, over an octave of numbers of entries,
-// since what the index takes grows by steps: when a cache has just been filled,
-// and when all of it has been evicted and replaced twice. Its constant is to be
-// the middle of the least and the most.
+// allocations of its key and its value, with and without a TTL, over an octave of
+// numbers of entries, since what the index takes grows by steps: when a cache has
+// just been filled, and when all of it has been evicted and replaced twice. Its
+// constant is to be the middle of the least and the most, of small caches (without
+// -accounted) and of larger ones.
 //
 //	go test -run='^$' -bench=EntryCost -benchtime=1x -accounted=67108864 .
 func BenchmarkEntryCost(b *testing.B) {
-	stated := float64(fsm.Cost(0, 0) - valueHeader)
-	least, most, sum, n := math.Inf(1), 0.0, 0.0, 0.0
+	var all []float64
 	for b.Loop() {
 		for i := range 8 {
-			w := workload{size: 100, budget: int64(float64(*accountedBudget) * math.Exp2(float64(i)/8))}
-			var filled, full float64
-			var entries int
-			func() {
-				var err error
-				w.cache, err = imdgo.New(imdgo.WithMemoryLimit(w.budget))
-				ok(b, err)
-				defer w.cache.Close()
-				m, err := imdgo.OpenMap[string, string](w.cache, "m")
-				ok(b, err)
-				w.accounted, w.heap = w.measure()
-				overhead := func() float64 {
-					accounted, heap := w.measure()
-					entries = m.Len()
-					return stated + float64(heap-w.heap-accounted+w.accounted)/float64(entries)
-				}
-				most := int(w.budget * 8 / 10 / fsm.Cost(16, w.size+2))
-				value := func(s string) string { return s }
-				writeMany(b, &w, m, 0, most, 1, w.fixed, value)
-				filled = overhead()
-				writeMany(b, &w, m, most, 4*most, 1, w.fixed, value)
-				full = overhead()
-			}()
-			b.Logf("%8d entries: filled %.0f, churned %.0f", entries, filled, full)
-			least, most = min(least, filled, full), max(most, filled, full)
-			sum, n = sum+filled+full, n+2
+			w := workload{size: 100, budget: int64(float64(*accountedBudget) * math.Exp2(float64(i)/8)),
+				random: rand.New(rand.NewPCG(uint64(i), 0))}
+			filled, full := entryCost(b, &w)
+			w.ttl = true
+			filledTTL, fullTTL := entryCost(b, &w)
+			b.Logf("%d bytes: filled %.0f, churned %.0f; with a TTL %.0f, %.0f", w.budget, filled, full, filledTTL, fullTTL)
+			all = append(all, filled, full, filledTTL, fullTTL)
 		}
 	}
-	b.ReportMetric(least, "least")
-	b.ReportMetric(most, "most")
-	b.ReportMetric(sum/n, "mean")
-	b.ReportMetric(stated, "stated")
+	b.ReportMetric(slices.Min(all), "least")
+	b.ReportMetric(slices.Max(all), "most")
+	b.ReportMetric(statedCost, "stated")
+}
+
+var statedCost = float64(fsm.Cost(0, 0) - valueHeader)
+
+// entryCost measures a cache of one budget.
+func entryCost(b *testing.B, w *workload) (filled, full float64) {
+	b.Helper()
+	var err error
+	w.cache, err = imdgo.New(imdgo.WithMemoryLimit(w.budget))
+	ok(b, err)
+	defer w.cache.Close()
+	m, err := imdgo.OpenMap[string, string](w.cache, "m")
+	ok(b, err)
+	w.accounted, w.heap = w.measure()
+	overhead := func() float64 {
+		accounted, heap := w.measure()
+		return statedCost + float64(heap-w.heap-accounted+w.accounted)/float64(m.Len())
+	}
+	most := int(w.budget * 8 / 10 / fsm.Cost(16, w.size+2))
+	value := func(s string) string { return s }
+	writeMany(b, w, m, 0, most, 1, w.fixed, value)
+	filled = overhead()
+	writeMany(b, w, m, most, 4*most, 1, w.fixed, value)
+	return filled, overhead()
 }

@@ -15,14 +15,18 @@ import (
 // leader's round takes, after its deadline.
 const tick = int64(250e6)
 
-// deadlines is the index of a map's deadlines: slots of one tick, each a list
-// of entries linked through themselves. An entry is linked when it first gets
-// a deadline and left alone when a write moves the deadline back, which is
-// what almost every overwrite does; it is put where it belongs when its slot
-// comes up. (A heap costs 0.25 µs on every overwrite, maps of buckets 0.67.)
+// deadlines is the index of a map's deadlines: slots of one tick, each with its
+// entries. An entry is put into one when it first gets a deadline and left alone
+// when a write moves the deadline back, which is what almost every overwrite
+// does; it is put where it belongs when its slot comes up. (A heap costs 0.25 µs
+// on every overwrite, maps of buckets 0.67.)
 //
-// A slot takes some 70 bytes. So that deadlines which are spread over a day, each
-// in a slot of its own, do not take a third more than the entries are accounted
+// An entry has the id of its slot, which is its place in a table, and its own place
+// in the slot: 8 bytes, and 8 to 15 in the slot if it has a deadline. Links
+// through the entries would take 24 of every one.
+//
+// A slot takes some 110 bytes. So that deadlines which are spread over a day, each
+// in a slot of its own, do not take half more than the entries are accounted
 // for, a new slot takes in more than its tick when there are many for so few
 // entries, the further ahead the more. What is in it is put where it belongs when
 // it comes up.
@@ -31,7 +35,9 @@ const tick = int64(250e6)
 type deadlines struct {
 	slots  map[int64]*slot
 	order  slotHeap
-	linked int // entries
+	table  []*slot  // by id; 0 is none
+	free   []uint32 // ids that are used again
+	linked int      // entries
 }
 
 const (
@@ -43,17 +49,6 @@ const (
 	// time that it doubles.
 	octave = 6
 )
-
-// slot holds the entries that were due between number*tick and the next slot, or,
-// in a coarse one, some time later.
-// A slot in the index is never empty.
-type slot struct {
-	number int64
-	first  *Entry
-	place  int // in the heap; outside once it has been taken out
-}
-
-const outside = -1
 
 // last is the latest deadline that belongs into the slot. The very last slot,
 // for deadlines 292 years away, is cut short by the end of time.
@@ -70,9 +65,9 @@ func (d *deadlines) schedule(e *Entry, deadline, now int64) {
 	switch {
 	case deadline == 0:
 		d.remove(e)
-	case e.slot == nil:
+	case e.slot == 0:
 		d.insert(e, slotOf(deadline), now)
-	case slotOf(deadline) < e.slot.number:
+	case slotOf(deadline) < d.table[e.slot].number:
 		d.remove(e)
 		d.insert(e, slotOf(deadline), now)
 	}
@@ -85,19 +80,35 @@ func (d *deadlines) insert(e *Entry, number, now int64) {
 		s = d.slots[number]
 	}
 	if s == nil {
-		s = &slot{number: number}
-		if d.slots == nil {
-			d.slots = make(map[int64]*slot)
-		}
-		d.slots[number] = s
-		heap.Push(&d.order, s)
+		s = d.open(number)
 	}
-	e.slot, e.prev, e.next = s, nil, s.first
-	if s.first != nil {
-		s.first.prev = e
-	}
-	s.first = e
+	s.add(e)
 	d.linked++
+}
+
+// open adds a slot, which must be given an entry.
+func (d *deadlines) open(number int64) *slot {
+	if d.slots == nil {
+		d.slots, d.table = make(map[int64]*slot), []*slot{nil}
+	}
+	s := &slot{number: number}
+	if last := len(d.free) - 1; last >= 0 {
+		s.id, d.free = d.free[last], d.free[:last]
+		d.table[s.id] = s
+	} else {
+		s.id = uint32(len(d.table))
+		d.table = append(d.table, s)
+	}
+	d.slots[number] = s
+	heap.Push(&d.order, s)
+	return s
+}
+
+// shut drops an empty slot that has been taken out of the heap.
+func (d *deadlines) shut(s *slot) {
+	delete(d.slots, s.number)
+	d.table[s.id] = nil
+	d.free = append(d.free, s.id)
 }
 
 // coarse is the number of the slot for what is due in slot number, far ahead of
@@ -113,40 +124,32 @@ func coarse(number, now int64) int64 {
 // remove takes e out, and its slot with the last one: TTLs of a year that are
 // overwritten every second must not leave a year of empty slots behind.
 func (d *deadlines) remove(e *Entry) {
-	if e.slot == nil {
+	if e.slot == 0 {
 		return
 	}
-	if e.prev != nil {
-		e.prev.next = e.next
-	} else {
-		e.slot.first = e.next
-	}
-	if e.next != nil {
-		e.next.prev = e.prev
-	}
-	if e.slot.first == nil && e.slot.place != outside {
-		heap.Remove(&d.order, e.slot.place)
-		delete(d.slots, e.slot.number)
-	}
-	e.slot, e.prev, e.next = nil, nil, nil
+	s := d.table[e.slot]
+	s.remove(e)
 	d.linked--
+	if s.size() == 0 && s.place != outside {
+		heap.Remove(&d.order, int(s.place))
+		d.shut(s)
+	}
 }
 
 // settle puts the entries of s that are due later where they belong, and returns
-// how many stay.
+// how many stay. That is never s again, nor a slot before it: now is not before s.
+//
+// It goes backwards, so that what a removal puts in the place of the entry has
+// been looked at.
 func (d *deadlines) settle(s *slot, now int64) int {
-	stay := 0
-	for e := s.first; e != nil; {
-		next := e.next
+	for i := s.size() - 1; i >= 0; i-- {
+		e := *s.at(i)
 		if number := slotOf(e.value.Load().deadline); number > s.number {
 			d.remove(e)
 			d.insert(e, number, now)
-		} else {
-			stay++
 		}
-		e = next
 	}
-	return stay
+	return s.size()
 }
 
 // due finds a threshold that covers about most of the entries that are due at
@@ -177,13 +180,9 @@ func (s *slot) threshold(n, of int) command.Threshold {
 	}
 	step := of/1024 + 1
 	var sample []command.Threshold
-	i := 0
-	for e := s.first; e != nil; e = e.next {
-		if i%step == 0 {
-			v := e.value.Load()
-			sample = append(sample, command.Threshold{Deadline: v.deadline, Version: v.version})
-		}
-		i++
+	for i := 0; i < of; i += step {
+		v := (*s.at(i)).value.Load()
+		sample = append(sample, command.Threshold{Deadline: v.deadline, Version: v.version})
 	}
 	slices.SortFunc(sample, func(a, b command.Threshold) int {
 		return cmp.Or(cmp.Compare(a.Deadline, b.Deadline), cmp.Compare(a.Version, b.Version))
@@ -196,50 +195,19 @@ func (d *deadlines) covered(t command.Threshold, f func(*Entry)) {
 	var left []*slot
 	for len(d.order) > 0 && d.order[0].number <= slotOf(t.Deadline) {
 		s := heap.Pop(&d.order).(*slot)
-		delete(d.slots, s.number)
-		d.settle(s, t.Deadline)
-		for e := s.first; e != nil; {
-			next := e.next
+		for i := d.settle(s, t.Deadline) - 1; i >= 0; i-- { // backwards, as there
+			e := *s.at(i)
 			if v := e.value.Load(); t.Covers(v.deadline, v.version) {
 				f(e)
 			}
-			e = next
 		}
-		if s.first != nil {
+		if s.size() > 0 {
 			left = append(left, s)
+		} else {
+			d.shut(s)
 		}
 	}
 	for _, s := range left {
-		d.slots[s.number] = s
 		heap.Push(&d.order, s)
 	}
-}
-
-// slotHeap orders slots by time. There is one per tick in use, so it is small
-// and seldom touched.
-type slotHeap []*slot
-
-func (h slotHeap) Len() int           { return len(h) }
-func (h slotHeap) Less(i, j int) bool { return h[i].number < h[j].number }
-
-func (h slotHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
-}
-
-// Push implements heap.Interface.
-func (h *slotHeap) Push(x any) {
-	s := x.(*slot)
-	s.place = len(*h)
-	*h = append(*h, s)
-}
-
-// Pop implements heap.Interface.
-func (h *slotHeap) Pop() any {
-	last := len(*h) - 1
-	s := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	s.place = outside
-	return s
 }

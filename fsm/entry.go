@@ -19,13 +19,12 @@ type Entry struct {
 	decoded atomic.Pointer[decoded]
 
 	// All below is guarded by the machine's mutex, but for the key, which does
-	// not change, and for the hook's mark. The index of deadlines links entries
-	// through themselves.
-	hook       eviction.Hook[*Entry]
-	slot       *slot
-	prev, next *Entry
-	order      [3]uint16 // the number in the sequence
-	length     uint16    // of the key, or outlying
+	// not change, and for the hook's mark.
+	hook   eviction.Hook[*Entry]
+	slot   uint32    // its id in the index of deadlines; 0: none
+	place  uint32    // in the slot
+	order  [3]uint16 // the number in the sequence
+	length uint16    // of the key, or outlying
 }
 
 const (

@@ -221,10 +221,10 @@ func (c *contents) invariants() error {
 			err = fmt.Errorf("%q has number %d after %d", key, e.number(), last)
 		case v == nil:
 			err = fmt.Errorf("%q is empty", key)
-		case (e.slot != nil) != (v.deadline != 0):
-			err = fmt.Errorf("%q with deadline %d: linked is %v", key, v.deadline, e.slot != nil)
-		case e.slot != nil && e.slot.number > slotOf(v.deadline):
-			err = fmt.Errorf("%q with deadline %d is looked at in slot %d", key, v.deadline, e.slot.number)
+		case (e.slot != 0) != (v.deadline != 0):
+			err = fmt.Errorf("%q with deadline %d: it is in a slot: %v", key, v.deadline, e.slot != 0)
+		case e.slot != 0 && c.deadlines.table[e.slot].number > slotOf(v.deadline):
+			err = fmt.Errorf("%q with deadline %d is looked at in slot %d", key, v.deadline, c.deadlines.table[e.slot].number)
 		}
 		if err != nil {
 			return
@@ -260,24 +260,70 @@ func (d *deadlines) invariants(linked int, held func(*Entry) bool) error {
 	if len(d.slots) != len(d.order) {
 		return fmt.Errorf("%d slots, %d in order", len(d.slots), len(d.order))
 	}
+	if err := d.tableInvariants(); err != nil {
+		return err
+	}
 	seen := make(map[*Entry]bool)
 	for i, s := range d.order {
-		if s.place != i || d.slots[s.number] != s || s.first == nil {
-			return fmt.Errorf("slot %d at %d: place %d, empty %v, in the map %v", s.number, i, s.place, s.first == nil, d.slots[s.number] == s)
+		if int(s.place) != i || d.slots[s.number] != s || s.size() == 0 {
+			return fmt.Errorf("slot %d at %d: place %d, %d entries, in the map %v", s.number, i, s.place, s.size(), d.slots[s.number] == s)
 		}
 		if i > 0 && d.order[(i-1)/2].number >= s.number {
 			return fmt.Errorf("slot %d stands before %d", d.order[(i-1)/2].number, s.number)
 		}
-		var before *Entry
-		for e := s.first; e != nil; before, e = e, e.next {
-			if seen[e] || e.slot != s || e.prev != before || !held(e) {
-				return fmt.Errorf("slot %d: %q twice %v, slot %p, prev %p, in the map %v", s.number, e.Key(), seen[e], e.slot, e.prev, held(e))
+		if err := s.invariants(); err != nil {
+			return err
+		}
+		for at := range s.size() {
+			e := *s.at(at)
+			if seen[e] || !held(e) {
+				return fmt.Errorf("slot %d: %q twice %v, in the map %v", s.number, e.Key(), seen[e], held(e))
 			}
 			seen[e] = true
 		}
 	}
 	if len(seen) != linked || d.linked != linked {
-		return fmt.Errorf("%d entries are linked, %d are counted, %d have a deadline", len(seen), d.linked, linked)
+		return fmt.Errorf("%d entries are in slots, %d are counted, %d have a deadline", len(seen), d.linked, linked)
+	}
+	return nil
+}
+
+// tableInvariants: an id is a slot's or free.
+func (d *deadlines) tableInvariants() error {
+	if len(d.table) > 0 && len(d.table) != 1+len(d.slots)+len(d.free) {
+		return fmt.Errorf("%d slots have an id and %d ids are free, of %d", len(d.slots), len(d.free), len(d.table)-1)
+	}
+	for _, s := range d.slots {
+		if s.id == 0 || d.table[s.id] != s {
+			return fmt.Errorf("slot %d is not under its id %d", s.number, s.id)
+		}
+	}
+	free := make(map[uint32]bool)
+	for _, id := range d.free {
+		if id == 0 || free[id] || d.table[id] != nil {
+			return fmt.Errorf("id %d is free: twice %v, taken %v", id, free[id], d.table[id] != nil)
+		}
+		free[id] = true
+	}
+	return nil
+}
+
+// invariants: every entry knows where it is, nothing is kept beyond the last one,
+// and a slot with few entries has little room.
+func (s *slot) invariants() error {
+	for i := range s.size() {
+		if e := *s.at(i); e.slot != s.id || int(e.place) != i {
+			return fmt.Errorf("slot %d: %q at %d of id %d takes itself to be at %d of %d", s.number, e.Key(), i, s.id, e.place, e.slot)
+		}
+	}
+	room := s.tail[:cap(s.tail)]
+	for i := len(s.tail); i < len(room); i++ {
+		if room[i] != nil {
+			return fmt.Errorf("slot %d keeps %q, which has gone", s.number, room[i].Key())
+		}
+	}
+	if len(room) > chunkSize || len(s.full) == 0 && len(room) >= len(s.tail)+2*chunkStep {
+		return fmt.Errorf("slot %d has room for %d in its last chunk and holds %d", s.number, len(room), s.size())
 	}
 	return nil
 }
