@@ -72,12 +72,15 @@ type Outcome struct {
 // replica has applied it. A context without a deadline gets the node's timeout.
 func (o *outbox) do(ctx context.Context, size int, encode Encode) (Outcome, error) {
 	l := o.limit(ctx)
-	if l.err() != nil {
+	if ctx.Err() != nil {
 		return Outcome{}, l.gaveUp(ErrTimeout)
 	}
 	weight := int64(min(size+64, outboxBytes))
-	if !o.room.TryAcquire(weight) && !o.awaitRoom(l, weight) {
-		return Outcome{}, l.gaveUp(o.whyUnsent())
+	if !o.room.TryAcquire(weight) {
+		if !o.awaitRoom(l, weight) {
+			return Outcome{}, l.gaveUp(o.whyUnsent())
+		}
+		l.since = time.Now()
 	}
 	defer o.room.Release(weight)
 	for {
@@ -95,6 +98,7 @@ func (o *outbox) do(ctx context.Context, size int, encode Encode) (Outcome, erro
 		if l.err() != nil {
 			return Outcome{}, l.gaveUp(ErrTimeout)
 		}
+		l.since = time.Now()
 	}
 }
 
@@ -115,7 +119,7 @@ func (o *outbox) bound(ctx context.Context) (context.Context, context.CancelFunc
 // handed over share it.
 func (o *outbox) mark(ctx context.Context) (Outcome, error) {
 	l := o.limit(ctx)
-	if l.err() != nil {
+	if ctx.Err() != nil {
 		return Outcome{}, l.gaveUp(ErrTimeout)
 	}
 	o.mu.Lock()
@@ -136,7 +140,6 @@ func (o *outbox) mark(ctx context.Context) (Outcome, error) {
 // add puts an operation into the part that is being collected. What it returns
 // last is closed when there is something for the caller to look at.
 func (o *outbox) add(l limit, encode Encode) (*part, int, <-chan struct{}, error) {
-	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended != nil {
@@ -144,12 +147,12 @@ func (o *outbox) add(l limit, encode Encode) (*part, int, <-chan struct{}, error
 	}
 	p := o.openPart()
 	if p == nil {
-		p = o.newPart(now)
+		p = o.newPart(l.since)
 		o.queue = append(o.queue, p)
 		o.signal() // once: whatever keeps the courier from handing it over wakes it when it is over
 	}
 	before := len(p.ops)
-	p.ops = encode(p.ops, p.patience(now, l.until.Sub(now)))
+	p.ops = encode(p.ops, p.patience(l.since, l.until.Sub(l.since)))
 	if command.Kind(p.ops[before]) == command.Marker {
 		p.marker = len(p.ends)
 	}
