@@ -273,3 +273,24 @@ func formWithADeath(t *testing.T, size int, random *rand.Rand) {
 		}
 	}
 }
+
+// Nothing but the push tells an idle leader's followers so soon: raft's timer takes half a second.
+func TestFollowersOfAnIdleLeaderLearnOfACommitAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := imdgotest.NewCluster(t, 3)
+		leader := table[string](t, c, c.Leader().Name, "m")
+		for i := range 20 {
+			time.Sleep(3 * time.Second) // so that everybody is idle
+			value := fmt.Sprint(i)
+			if err := leader.Set(t.Context(), "k", value); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Millisecond)
+			for _, f := range c.Followers() {
+				if got, _ := table[string](t, c, f.Name, "m").Get("k"); got != value {
+					t.Errorf("%s has %q, want %q", f.Name, got, value)
+				}
+			}
+		}
+	})
+}

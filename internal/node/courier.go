@@ -108,6 +108,7 @@ func (c *courier) round(ctx context.Context) time.Duration {
 
 // handAll hands over what the leader may have at once. True means that it went wrong.
 func (c *courier) handAll(r *route) (failed bool) {
+	c.out.gather()
 	for {
 		p, ok := c.out.hand(r)
 		if !ok {

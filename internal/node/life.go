@@ -118,7 +118,7 @@ func (n *Node) begin() (*life, error) {
 		l.cancel()
 		return nil, errors.Join(err, l.transport.Close())
 	}
-	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.awaitRoom, l.takeOffice, l.replica.place, l.news, n.log)
+	l.proposer = newProposer(l)
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.watchPipelines)

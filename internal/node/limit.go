@@ -11,15 +11,17 @@ import (
 // for each of them was a tenth of what a write cost, and a fifth of the garbage.
 type limit struct {
 	ctx   context.Context
+	since time.Time // when this attempt began
 	until time.Time
 	own   bool // it is the context's
 }
 
 func (o *outbox) limit(ctx context.Context) limit {
+	now := time.Now()
 	if until, ok := ctx.Deadline(); ok {
-		return limit{ctx, until, true}
+		return limit{ctx, now, until, true}
 	}
-	return limit{ctx, time.Now().Add(o.timeout), false}
+	return limit{ctx, now, now.Add(o.timeout), false}
 }
 
 // err is why the caller waits no longer, nil while it does.

@@ -49,6 +49,7 @@ type proposer struct {
 	clock   *clusterClock
 	room    func(context.Context, int) // waits until there is room in the log for so many bytes
 	begin   func(context.Context)      // called when all that former leaders logged has been applied
+	gather  func() bool                // waits for callers on this node who are about to come back
 	applied func() place               // what has been, here
 	log     logger
 	*news
@@ -78,9 +79,10 @@ type submission struct {
 	refuse func(command.Refusal)
 }
 
-func newProposer(self uint64, r *raft.Raft, m machine, c *clusterClock, room func(context.Context, int),
-	begin func(context.Context), applied func() place, news *news, log logger) *proposer {
-	return &proposer{self: self, raft: r, machine: m, clock: c, room: room, begin: begin, applied: applied, news: news, log: log}
+func newProposer(l *life) *proposer {
+	n := l.node
+	return &proposer{self: uint64(l.origin), raft: l.raft, machine: n.machine, clock: n.clock, log: n.log, news: l.news,
+		room: l.awaitRoom, begin: l.takeOffice, gather: n.outbox.gather, applied: l.replica.place}
 }
 
 // submit takes a part for the next batch. refuse is called if it does not get
@@ -221,6 +223,9 @@ const (
 // next proposes a batch, or waits until there may be one. False means that
 // leadership has ended.
 func (r *round) next(ctx context.Context) bool {
+	if r.gather() {
+		runtime.Gosched() // the courier's turn
+	}
 	batch := r.take()
 	r.decide(batch)
 	if len(batch) == 0 && !r.decided.Any() && !r.beat() {
