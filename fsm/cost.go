@@ -2,22 +2,22 @@ package fsm
 
 import "sort"
 
-// entryCost is what an entry takes beside the allocations of its key and its
-// value: the entry itself, its place in the index, in the sequence, with the
-// policy and, if it has a TTL, among the deadlines, which takes 9 to 10 bytes.
+// entryCost is what an entry takes beside its own allocation, with the key, and
+// that of its value: its place in the index, in the sequence, with the policy and,
+// if it has a TTL, among the deadlines, which takes 9 to 10 bytes.
 // BenchmarkEntryCost measures it, over an octave from 25,000 entries on (a budget of
-// 6 to 12 MiB) and one from 200,000 (64 to 128 MiB). Without a TTL it is 119 to 138
-// and 117 to 119 bytes when a cache has just been filled, 133 to 143 and 130 to 137
+// 6 to 12 MiB) and one from 200,000 (64 to 128 MiB). Without a TTL it is 55 to 74
+// and 53 to 55 bytes when a cache has just been filled, 69 to 79 and 66 to 73
 // when all of it has been evicted and replaced, because Go's maps and the sequence
-// then have gaps, and there are ghosts; with a TTL it is 128 to 153 and 126 to 147.
+// then have gaps, and there are ghosts; with a TTL it is 64 to 89 and 62 to 83.
 // This is the middle of all that, so that neither those with a TTL nor those without
 // are far off. It is part of what a format version means: all replicas must count alike.
-const entryCost = 136
+const entryCost = 76
 
 // Cost is what an entry is accounted for, in bytes of heap, given the lengths of
 // its key and of its value.
 func Cost(key, value int) int64 {
-	return entryCost + keyBytes(key) + allocated(valueHeader+value)
+	return entryCost + entryBytes(key) + allocated(valueHeader+value)
 }
 
 // sizeClasses are those of Go's allocator, up to which it rounds what is

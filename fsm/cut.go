@@ -227,7 +227,7 @@ func (t *cutTable) finish() {
 }
 
 // goneCost is what an entry that has gone takes beside its value.
-func goneCost(e *Entry) int64 { return entryCost + keyBytes(len(e.Key())) }
+func goneCost(e *Entry) int64 { return entryCost + entryBytes(len(e.Key())) }
 
 func keptCost(v *Value) int64 { return allocated(valueHeader + int(v.size)) }
 

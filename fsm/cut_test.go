@@ -189,7 +189,7 @@ func TestWhatACutHolds(t *testing.T) {
 	}
 	m.do(m.Clock(), set("key1", "x", command.TTL{}), set("key1", "y", command.TTL{}), del("key2"), set("new", "z", command.TTL{}))
 	e, v := m.Table(sessions.Name).Lookup(sessions.Type, "key3")
-	want := 2*Cost(4, int(v.size)) - entryCost - keyBytes(4) // of one, the value only
+	want := 2*Cost(4, int(v.size)) - entryCost - entryBytes(4) // of one, the value only
 	if e == nil || cut.Undo() != want {
 		t.Errorf("%d bytes are held for two entries of %d, want %d", cut.Undo(), v.size, want)
 	}

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"strings"
 	"sync/atomic"
 	"unsafe"
 
@@ -31,33 +32,38 @@ const (
 	entrySize = unsafe.Sizeof(Entry{})
 	// inlineMost is the longest key that follows its entry. What is longer lies
 	// elsewhere, and a string that follows the entry says where.
-	inlineMost = 128
+	inlineMost = 136
 	outlying   = inlineMost + 1
 )
 
-// Entries with room for a key.
+// Entries with room for a key: with it, each has the size of one of Go's size
+// classes.
 type (
-	entry16 struct {
+	entry8 struct {
 		Entry
-		key [16]byte
+		key [8]byte
 	}
-	entry32 struct {
+	entry24 struct {
 		Entry
-		key [32]byte
+		key [24]byte
 	}
-	entry48 struct {
+	entry40 struct {
 		Entry
-		key [48]byte
+		key [40]byte
 	}
-	entry64 struct {
+	entry56 struct {
 		Entry
-		key [64]byte
+		key [56]byte
 	}
-	entry96 struct {
+	entry72 struct {
 		Entry
-		key [96]byte
+		key [72]byte
 	}
-	entry128 struct {
+	entry104 struct {
+		Entry
+		key [104]byte
+	}
+	entry136 struct {
 		Entry
 		key [inlineMost]byte
 	}
@@ -72,7 +78,7 @@ func newEntry(key string) *Entry {
 	e, room := allocateEntry(len(key))
 	if len(key) > inlineMost {
 		far := (*entryFar)(unsafe.Pointer(e))
-		far.key, far.length = string(append([]byte(nil), key...)), outlying
+		far.key, far.length = strings.Clone(key), outlying
 		return e
 	}
 	e.length = uint16(len(key))
@@ -85,51 +91,49 @@ func newEntry(key string) *Entry {
 // pointers are, and one pointer to its beginning keeps it alive.
 func allocateEntry(key int) (*Entry, []byte) {
 	switch {
-	case key == 0:
-		return new(Entry), nil
-	case key <= 16:
-		e := new(entry16)
+	case key <= 8:
+		e := new(entry8)
 		return &e.Entry, e.key[:]
-	case key <= 32:
-		e := new(entry32)
+	case key <= 24:
+		e := new(entry24)
 		return &e.Entry, e.key[:]
-	case key <= 48:
-		e := new(entry48)
+	case key <= 40:
+		e := new(entry40)
 		return &e.Entry, e.key[:]
-	case key <= 64:
-		e := new(entry64)
+	case key <= 56:
+		e := new(entry56)
 		return &e.Entry, e.key[:]
-	case key <= 96:
-		e := new(entry96)
+	case key <= 72:
+		e := new(entry72)
+		return &e.Entry, e.key[:]
+	case key <= 104:
+		e := new(entry104)
 		return &e.Entry, e.key[:]
 	case key <= inlineMost:
-		e := new(entry128)
+		e := new(entry136)
 		return &e.Entry, e.key[:]
 	default:
 		return &new(entryFar).Entry, nil
 	}
 }
 
+// entryBytes is what an entry takes with a key of n bytes.
+func entryBytes(n int) int64 {
+	switch {
+	case n > inlineMost:
+		return 80 + allocated(n)
+	case n > 72:
+		return int64(n+87) / 32 * 32 // 160 or 192
+	}
+	return int64(n+71) / 16 * 16 // 64, 80, 96, 112 or 128
+}
+
 // Key is the encoded key.
 func (e *Entry) Key() string {
-	switch e.length {
-	case 0:
-		return "" // what is behind the entry is not its own
-	case outlying:
+	if e.length == outlying {
 		return (*entryFar)(unsafe.Pointer(e)).key
 	}
 	return unsafe.String((*byte)(unsafe.Add(unsafe.Pointer(e), entrySize)), int(e.length))
-}
-
-// keyBytes is what the allocation of an entry takes for its key beside the entry.
-func keyBytes(n int) int64 {
-	switch {
-	case n > inlineMost:
-		return 16 + allocated(n)
-	case n > 64:
-		return int64(n+31) / 32 * 32
-	}
-	return int64(n+15) / 16 * 16
 }
 
 // number is the entry's in the sequence, of which 48 bits are enough for an entry

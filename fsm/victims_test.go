@@ -46,7 +46,7 @@ func (c counted) Victims(yield func(*Entry) bool) {
 // One large value takes the place of tens of thousands of small ones, in one step;
 // and the leader finds them in one go, of however many maps they are.
 func TestALargeValueOverTinyOnes(t *testing.T) {
-	const n = 60_000
+	const n = 70_000
 	for _, maps := range []int{1, 2, 7} {
 		l := newLeading(t, 1)
 		var names []string

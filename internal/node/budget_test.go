@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
 )
 
 // A node that wants to be let in counts from when it asks until it is a member or
@@ -57,18 +55,19 @@ func budgets(n *Node) string { return fmt.Sprint(n.machine.Budgets()) }
 // the small budget of a node that has long gone away.
 func TestBudgetsOfAnotherTimeAreNotDecided(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, l := alone(t, "")
+		_, l := alone(t, "")
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		var p *proposer
 		begun := false
-		p = newProposer(9, l.raft, n.machine, n.clock, func(context.Context, int) {}, func(context.Context) {
+		p = newProposer(l)
+		p.begin = func(context.Context) {
 			begun = true
 			if left := p.takeBudgets(); len(left) > 0 {
 				t.Errorf("%v is still to be decided", left)
 			}
 			cancel()
-		}, l.replica.place, newNews(), hclog.NewNullLogger())
+		}
 		p.tellBudget("passer-by", 1000)
 		p.leadOnce(ctx)
 		if !begun {
