@@ -1,7 +1,10 @@
 package node
 
 import (
+	"context"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -131,4 +134,39 @@ func TestTimeGoesOnWhileAReplicaIsBehind(t *testing.T) {
 	if got := c.now() - before; got > int64(10*time.Second) {
 		t.Errorf("it ran %v in 10 s", time.Duration(got))
 	}
+}
+
+// What a reader is told is right from the first moment on, also when nobody has
+// read for long.
+func TestTheCoarseClockStandsStillWhileNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClusterClock(bubbleClock{time.Now()})
+		c.jumps = false
+		c.set(int64(time.Hour))
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { c.run(ctx) })
+		for range 3 {
+			deadline := c.now() + int64(time.Minute)
+			for range 10 {
+				if c.passed(deadline) {
+					t.Error("passed before it was due")
+				}
+				time.Sleep(time.Second / 2)
+				if shown := c.coarse.Load(); c.now()-shown > int64(coarseTick) {
+					t.Errorf("the coarse clock is at %v, at %v", time.Duration(shown), time.Duration(c.now()))
+				}
+			}
+			time.Sleep(time.Hour)
+			if c.coarse.Load() != standing {
+				t.Error("it goes on with nobody to read it")
+			}
+			if !c.passed(deadline) {
+				t.Error("not passed")
+			}
+			synctest.Wait()
+		}
+		cancel()
+		running.Wait()
+	})
 }

@@ -102,7 +102,7 @@ func New(cfg Config) (*Node, error) {
 	seeking, stop := context.WithCancel(n.ctx)
 	n.seeking = stop
 	n.tasks.Go(func() { n.courier.run(n.ctx) })
-	n.tasks.Go(n.tickClock)
+	n.tasks.Go(func() { n.clock.run(n.ctx) })
 	go func() { defer close(n.supervised); n.supervise(seeking, l) }()
 	return n, nil
 }
@@ -112,19 +112,6 @@ func (n *Node) fail(err error) {
 	select {
 	case n.failed <- err:
 	default: // the first one counts
-	}
-}
-
-func (n *Node) tickClock() {
-	ticker := time.NewTicker(coarseTick)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-n.ctx.Done():
-			return
-		case <-ticker.C:
-			n.clock.tick()
-		}
 	}
 }
 
