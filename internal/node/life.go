@@ -119,6 +119,7 @@ func (n *Node) begin() (*life, error) {
 		return nil, errors.Join(err, l.transport.Close())
 	}
 	l.proposer = newProposer(uint64(l.origin), l.raft, n.machine, n.clock, l.awaitRoom, l.takeOffice, l.replica.place, l.news, n.log)
+	l.proposer.victims = int(min(victimsMost, max(n.cfg.Budget.Log/8, 1)))
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.watchPipelines)
