@@ -43,7 +43,7 @@ func (s suppliers) offerOldest(v *command.Victims, need int64) {
 		s[i].stamp, _ = s[i].policy.Oldest()
 	}
 	heap.Init(&s)
-	for need > 0 && len(s) > 0 {
+	for need > 0 && len(s) > 0 && !v.Full() {
 		before := s[0].cost
 		more := s[0].turn(v, need)
 		need -= s[0].cost - before
@@ -61,7 +61,7 @@ func (s *supplier) turn(v *command.Victims, need int64) bool {
 	if s.next == nil {
 		s.next, s.stop = iter.Pull(s.policy.Victims)
 	}
-	for most := s.cost + need; s.cost < most; {
+	for most := s.cost + need; s.cost < most && !v.Full(); {
 		e, ok := s.next()
 		if !ok {
 			return false
@@ -96,7 +96,8 @@ func (s *supplier) offer(v *command.Victims, cost, entries int64) {
 	cost += s.cost
 	entries += s.count
 	skip := s.count
-	for s.cost < cost || s.count < entries {
+	wanted := func() bool { return (s.cost < cost || s.count < entries) && !v.Full() }
+	for wanted() {
 		if s.next == nil {
 			s.policy.Victims(func(e *Entry) bool {
 				if skip > 0 { // offered already
@@ -104,7 +105,7 @@ func (s *supplier) offer(v *command.Victims, cost, entries int64) {
 					return true
 				}
 				s.add(v, e)
-				return s.cost < cost || s.count < entries
+				return wanted()
 			})
 			return
 		}

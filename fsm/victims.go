@@ -10,7 +10,7 @@ const shrinkEntries = 2048
 // Offer adds to v what a batch with so many bytes of operations may evict. It is
 // for the leader; the choice of victims is its policies', which no other node's
 // need agree with. What is offered and not taken is offered again, the first of
-// its map.
+// its map; so it is where v can take no more, and the operations come again.
 func (m *Machine) Offer(v *command.Victims, bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -29,7 +29,10 @@ func (m *Machine) Offer(v *command.Victims, bytes int64) {
 	if bytes > 0 {
 		need = max(need, m.used+m.demand.expect(bytes)-m.limit)
 	}
+	most := v.Most
+	v.Most = most / 2 // or a map at its own limit might never be offered anything
 	m.suppliers.offerOldest(v, need)
+	v.Most = most
 	for i := range m.suppliers { // behind the others, which go first when all need room
 		m.suppliers[i].offerOwn(v, bytes)
 	}

@@ -9,8 +9,12 @@ import "encoding/binary"
 //	run    = map victims, name and size of the run as lengths
 //	victim = key version
 //
-// The zero value is an empty list.
+// The zero value is an empty list without a bound.
 type Victims struct {
+	// Most is about how many bytes they may take, 0 for any: see Full. A victim
+	// takes as much as its key, and all of it goes into the log.
+	Most int
+
 	runs []byte
 	run  []byte // that is being added to
 	name string
@@ -21,6 +25,10 @@ func (v *Victims) Empty() bool { return len(v.runs) == 0 && len(v.run) == 0 }
 
 // Len is about how many bytes they take.
 func (v *Victims) Len() int { return len(v.runs) + len(v.run) }
+
+// Full reports whether they take as much as they may. It is for whoever adds them
+// to leave it at that: by then there may be a longest key too many.
+func (v *Victims) Full() bool { return v.Most > 0 && v.Len() >= v.Most }
 
 // Add adds an entry of the map of this name. [Victims.Done] must follow.
 func (v *Victims) Add(name, key string, version uint64) {
@@ -39,7 +47,7 @@ func (v *Victims) Done() {
 	}
 }
 
-// Reset empties the list and keeps its memory.
+// Reset empties the list and keeps its memory, and its bound.
 func (v *Victims) Reset() { v.runs, v.run = v.runs[:0], v.run[:0] }
 
 // Runs calls f for every map that there are victims of. The name and the list

@@ -119,6 +119,7 @@ func (n *Node) begin() (*life, error) {
 		return nil, errors.Join(err, l.transport.Close())
 	}
 	l.proposer = newProposer(l)
+	l.proposer.victims = int(min(victimsMost, max(n.cfg.Budget.Log/8, 1)))
 	l.tasks.Go(l.watchLeader)
 	l.tasks.Go(l.watchLeadership)
 	l.tasks.Go(l.watchPipelines)

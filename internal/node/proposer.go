@@ -17,6 +17,10 @@ import (
 const (
 	// batchBytes is when a batch takes no more parts.
 	batchBytes = 256 << 10
+	// victimsMost bounds what stands of victims in a batch, which is their keys: with
+	// long ones it would be more than a follower takes. See entryMost. It is no more
+	// than a part of what there is for the log.
+	victimsMost = 4 << 20
 	// queueBytes bounds what waits for the proposer; beyond it parts are refused.
 	queueBytes = 64 << 20
 	// aheadMost is how far the base of a part may be ahead of the leader's
@@ -52,6 +56,7 @@ type proposer struct {
 	gather  func() bool                // waits for callers on this node who are about to come back
 	applied func() place               // what has been, here
 	log     logger
+	victims int // what those of a batch may take, in bytes
 	*news
 
 	newcomer atomic.Bool // somebody has come who may not know the time yet
@@ -256,6 +261,7 @@ func (r *round) decide(batch []submission) {
 	d.Budgets = r.takeBudgets()
 	d.Expire, d.Expires = r.machine.Due(r.clock.now(), expireMost)
 	d.Victims.Reset()
+	d.Victims.Most = r.victims
 	r.machine.Offer(&d.Victims, int64(size(batch)))
 }
 

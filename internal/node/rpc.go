@@ -12,7 +12,7 @@ import (
 // What an RPC of raft's may claim. All of it is far beyond what raft sends.
 const (
 	entriesMost       = 1024 // of one append: see raftConfig
-	entryMost         = command.MaxPart + batchBytes
+	entryMost         = command.MaxPart + 2*victimsMost
 	configurationMost = 1 << 20
 	addressMost       = 1 << 10 // ids, too
 	// termMost leaves room for elections: a node that has taken over the highest

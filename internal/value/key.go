@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strings"
 	"unsafe"
 )
 
@@ -71,13 +72,14 @@ func EncodeKey[K Key](k K) string {
 	}
 }
 
-// DecodeKey is the inverse of EncodeKey. It fails when s is not the encoding of any K.
+// DecodeKey is the inverse of EncodeKey. It fails when s is not the encoding of any K. The key is a copy: s may lie in
+// an entry, which would stay with whoever keeps the key, and with the entry all that is linked to it.
 func DecodeKey[K Key](s string) (K, error) {
 	var k K
 	p := unsafe.Pointer(&k)
 	kind := KeyKindOf[K]()
 	if kind == String {
-		*(*string)(p) = s
+		*(*string)(p) = strings.Clone(s)
 		return k, nil
 	}
 	if want := keyLen(kind); len(s) != want {
