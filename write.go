@@ -16,7 +16,7 @@ const opOverhead = 1024
 
 // Set stores value under key on all nodes, replacing what was there, its
 // deadline included. It returns when a majority of the nodes and this one have
-// it.
+// it. Until then value must not be changed; afterwards it is the caller's alone.
 func (m *Map[K, V]) Set(ctx context.Context, key K, value V, opts ...WriteOption) error {
 	_, err := m.write(ctx, "setting", command.Set, key, 0, value, opts)
 	return err

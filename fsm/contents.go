@@ -154,6 +154,7 @@ func (c *contents) restore(key string, v *Value) bool {
 func (c *contents) take(key string, v *Value) *Entry {
 	e := newEntry(key)
 	e.value.Store(v)
+	e.size = v.size
 	if !c.items.add(e, c.entries.Load()+1) {
 		return nil
 	}
@@ -169,15 +170,15 @@ func (c *contents) take(key string, v *Value) *Entry {
 // read.
 func (c *contents) replace(e *Entry, v *Value) {
 	c.cut.keep(e)
-	former := e.value.Load()
 	if by := Cost(len(e.Key()), int(v.size)) - e.Cost(); by != 0 {
 		c.account(by)
 		if c.policy != nil {
 			c.policy.Resize(e, by)
 		}
 	}
-	c.bytes += int64(v.size) - int64(former.size)
+	c.bytes += int64(v.size) - int64(e.size)
 	e.value.Store(v)
+	e.size = v.size
 	e.hook.Touch()
 	c.copies.drop(e)
 }
@@ -207,7 +208,7 @@ func (c *contents) drop(e *Entry) {
 	c.sequence.remove(e)
 	c.deadlines.remove(e)
 	c.items.remove(e, c.entries.Add(-1))
-	c.bytes -= int64(len(e.Key())) + int64(e.value.Load().size)
+	c.bytes -= int64(len(e.Key())) + int64(e.size)
 	c.account(-e.Cost())
 	e.value.Store(nil)
 	c.copies.drop(e)

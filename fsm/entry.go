@@ -26,44 +26,41 @@ type Entry struct {
 	place  uint32    // in the slot
 	order  [3]uint16 // the number in the sequence
 	length uint16    // of the key, or outlying
+	size   uint32    // of the value: to look there would be a cache miss for each write
 }
 
 const (
 	entrySize = unsafe.Sizeof(Entry{})
 	// inlineMost is the longest key that follows its entry. What is longer lies
 	// elsewhere, and a string that follows the entry says where.
-	inlineMost = 136
+	inlineMost = 128
 	outlying   = inlineMost + 1
 )
 
 // Entries with room for a key: with it, each has the size of one of Go's size
 // classes.
 type (
-	entry8 struct {
+	entry16 struct {
 		Entry
-		key [8]byte
+		key [16]byte
 	}
-	entry24 struct {
+	entry32 struct {
 		Entry
-		key [24]byte
+		key [32]byte
 	}
-	entry40 struct {
+	entry48 struct {
 		Entry
-		key [40]byte
+		key [48]byte
 	}
-	entry56 struct {
+	entry64 struct {
 		Entry
-		key [56]byte
+		key [64]byte
 	}
-	entry72 struct {
+	entry96 struct {
 		Entry
-		key [72]byte
+		key [96]byte
 	}
-	entry104 struct {
-		Entry
-		key [104]byte
-	}
-	entry136 struct {
+	entry128 struct {
 		Entry
 		key [inlineMost]byte
 	}
@@ -91,26 +88,23 @@ func newEntry(key string) *Entry {
 // pointers are, and one pointer to its beginning keeps it alive.
 func allocateEntry(key int) (*Entry, []byte) {
 	switch {
-	case key <= 8:
-		e := new(entry8)
+	case key <= 16:
+		e := new(entry16)
 		return &e.Entry, e.key[:]
-	case key <= 24:
-		e := new(entry24)
+	case key <= 32:
+		e := new(entry32)
 		return &e.Entry, e.key[:]
-	case key <= 40:
-		e := new(entry40)
+	case key <= 48:
+		e := new(entry48)
 		return &e.Entry, e.key[:]
-	case key <= 56:
-		e := new(entry56)
+	case key <= 64:
+		e := new(entry64)
 		return &e.Entry, e.key[:]
-	case key <= 72:
-		e := new(entry72)
-		return &e.Entry, e.key[:]
-	case key <= 104:
-		e := new(entry104)
+	case key <= 96:
+		e := new(entry96)
 		return &e.Entry, e.key[:]
 	case key <= inlineMost:
-		e := new(entry136)
+		e := new(entry128)
 		return &e.Entry, e.key[:]
 	default:
 		return &new(entryFar).Entry, nil
@@ -122,10 +116,10 @@ func entryBytes(n int) int64 {
 	switch {
 	case n > inlineMost:
 		return 80 + allocated(n)
-	case n > 72:
-		return int64(n+87) / 32 * 32 // 160 or 192
+	case n > 64:
+		return int64(n+95) / 32 * 32 // 160 or 192
 	}
-	return int64(n+71) / 16 * 16 // 64, 80, 96, 112 or 128
+	return int64(max(n, 1)+79) / 16 * 16 // 80, 96, 112 or 128
 }
 
 // Key is the encoded key.
@@ -153,4 +147,4 @@ func (e *Entry) Hook() *eviction.Hook[*Entry] { return &e.hook }
 func (e *Entry) Hash() uint64 { return xxhash.Sum64String(e.Key()) }
 
 // Cost implements eviction.Item: what the entry is accounted for, in bytes.
-func (e *Entry) Cost() int64 { return Cost(len(e.Key()), int(e.value.Load().size)) }
+func (e *Entry) Cost() int64 { return Cost(len(e.Key()), int(e.size)) }

@@ -221,6 +221,8 @@ func (c *contents) invariants() error {
 			err = fmt.Errorf("%q has number %d after %d", key, e.number(), last)
 		case v == nil:
 			err = fmt.Errorf("%q is empty", key)
+		case v.size != e.size:
+			err = fmt.Errorf("%q has a value of %d bytes and says %d", key, v.size, e.size)
 		case (e.slot != 0) != (v.deadline != 0):
 			err = fmt.Errorf("%q with deadline %d: it is in a slot: %v", key, v.deadline, e.slot != 0)
 		case e.slot != 0 && c.deadlines.table[e.slot].number > slotOf(v.deadline):
