@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -202,9 +203,23 @@ func TestStartingOnAFullDisk(t *testing.T) {
 	}
 }
 
+// nothingEnv is set in the process that TestADiskThatTakesNothing starts.
+const nothingEnv = "IMDGO_NOTHING_CHILD"
+
 // A node whose disk takes nothing at all, not even a term, ends, and says why.
 // Started again it has what was acknowledged.
+//
+// It is run in a process of its own: the limit is for all files of a process, and
+// those of the test's runner are among them.
 func TestADiskThatTakesNothing(t *testing.T) {
+	if os.Getenv(nothingEnv) == "" {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestADiskThatTakesNothing$", "-test.timeout=1m")
+		child.Env = append(os.Environ(), nothingEnv+"=1")
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	dir := filepath.Join(t.TempDir(), "data")
 	quiet := imdgo.WithLogger(slog.New(slog.DiscardHandler))

@@ -47,7 +47,7 @@ func (l *leading) settle(ops ...op) (codes map[command.Code]int) {
 	l.t.Helper()
 	codes = make(map[command.Code]int)
 	for round := 1; len(ops) > 0; round++ {
-		if round > 5 {
+		if round > 8 { // with other costs or seeds it is mostly two, and now and then more than five
 			l.t.Fatalf("%d operations are still to come again after %d rounds", len(ops), round-1)
 		}
 		l.most = max(l.most, round)
