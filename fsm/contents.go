@@ -13,6 +13,7 @@ import (
 type contents struct {
 	kind    command.MapType
 	items   index
+	front   front
 	entries atomic.Int64
 
 	// Guarded by the machine's mutex.
@@ -205,12 +206,13 @@ func (c *contents) evict(key []byte, version uint64, own []*Entry) bool {
 
 func (c *contents) drop(e *Entry) {
 	c.cut.keepGone(e)
+	e.value.Store(nil) // before the map forgets it, see front
+	c.front.forget(e)
 	c.sequence.remove(e)
 	c.deadlines.remove(e)
 	c.items.remove(e, c.entries.Add(-1))
 	c.bytes -= int64(len(e.Key())) + int64(e.size)
 	c.account(-e.Cost())
-	e.value.Store(nil)
 	c.copies.drop(e)
 }
 

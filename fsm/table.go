@@ -34,10 +34,14 @@ func (t *Table) Lookup(kind command.MapType, key string) (*Entry, *Value) {
 	if c == nil || c.kind != kind {
 		return nil, nil
 	}
+	if e, v := c.front.get(key); v != nil {
+		return e, v
+	}
 	e, ok := c.items.get(key)
 	if !ok {
 		return nil, nil
 	}
+	c.front.keep(e, c.entries.Load())
 	return e, e.value.Load()
 }
 
