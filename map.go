@@ -55,9 +55,10 @@ type Map[K Key, V any] struct {
 // OpenMap returns the map of this name, of at most 255 bytes. It checks and
 // sends nothing: the map comes into being, and its options travel, with the
 // first write through the Map. From then on a map takes about 10 KB on every
-// node, 40 when 256 entries are read, which no budget counts, for as long as there
-// is the cluster, and makes every batch of writes a little dearer: with 1,000 maps a lone writer is at half
-// its rate. They are meant for kinds of entries, not for entries.
+// node, 40 when it has 256 entries and is read, which no budget counts, for as
+// long as there is the cluster, and makes every batch of writes a little dearer:
+// with 1,000 maps a lone writer is at half its rate. Maps are meant for kinds of
+// entries, not for entries.
 //
 // V is looked at once, and refused with ErrInvalid naming the field if it has
 // what could not be read back: unexported fields (unless tagged msgpack:"-"),
