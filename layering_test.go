@@ -51,6 +51,7 @@ var floors = map[string]int{
 
 	"eviction":          0,
 	"snapshot":          0,
+	"internal/appends":  0,
 	"internal/command":  0,
 	"internal/logstore": 0,
 	"internal/memory":   0,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,4 +147,40 @@ func TestReplicasAreTheSameAfterAnyHistory(t *testing.T) {
 		c.WaitReady()
 		stop()
 	})
+}
+
+// While there are writes without a pause, a node that is further away than the
+// others is always some entries short of what is committed. It votes all the same.
+func TestANodeThatIsFarAwayGetsItsVoteUnderWrites(t *testing.T) {
+	for _, far := range []time.Duration{3 * time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond} {
+		t.Run(far.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := imdgotest.NewCluster(t, 3)
+				leader, near, away := c.Leader(), c.Followers()[0].Name, c.Followers()[1].Name
+				c.Delay(leader.Name, near, 500*time.Microsecond)
+				c.Delay(leader.Name, away, far)
+				busy := table[int](t, c, leader.Name, "busy")
+				stop := make(chan struct{})
+				var writing sync.WaitGroup
+				defer writing.Wait()
+				defer close(stop)
+				for i := range 4 {
+					writing.Go(func() {
+						for ; ; i++ {
+							select {
+							case <-stop:
+								return
+							default:
+								_ = busy.Set(ctx, "k", i) // none of them matters
+							}
+						}
+					})
+				}
+				c.Restart(away)
+				short, cancel := context.WithTimeout(ctx, 5*time.Second)
+				defer cancel()
+				ok(t, c.Node(away).Cache.Ready(short))
+			})
+		})
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-msgpack/v2/codec"
 	"github.com/hashicorp/raft"
 
+	"github.com/inelpandzic/imdgo/internal/appends"
 	"github.com/inelpandzic/imdgo/internal/wire"
 )
 
@@ -39,6 +40,9 @@ const (
 	kindInstallSnapshot
 	kindTimeoutNow
 	kindRequestPreVote
+	// kindAppends is none of raft's: what follows is of package appends, until the
+	// connection ends. See pipeline.
+	kindAppends = 0x40
 )
 
 // inbound serves the connections that others have opened to raft, in place of
@@ -106,7 +110,14 @@ func (in *inbound) serve(conn net.Conn) error {
 	plain.TimeNotBuiltin = true // as raft's own transport has it
 	encoder := codec.NewEncoder(w, plain)
 	for {
-		rpc, err := in.read(r, decoder)
+		kind, err := r.Reader.ReadByte()
+		if err != nil {
+			return err
+		}
+		if kind == kindAppends {
+			return in.serveAppends(r.Reader, w)
+		}
+		rpc, err := in.read(kind, r, decoder)
 		if err != nil {
 			return err
 		}
@@ -130,12 +141,39 @@ func newDecoder(r *bounded) *codec.Decoder {
 	return codec.NewDecoder(r, h)
 }
 
-// read reads an RPC that raft can take.
-func (in *inbound) read(r *bounded, decoder *codec.Decoder) (raft.RPC, error) {
-	kind, err := r.Reader.ReadByte()
+// serveAppends answers what a leader appends.
+func (in *inbound) serveAppends(r *bufio.Reader, w *bufio.Writer) error {
+	from, err := appends.NewReader(r, appends.Limits{Entries: entriesMost, Bytes: rpcMost})
 	if err != nil {
-		return raft.RPC{}, err
+		return err
 	}
+	for {
+		q, err := from.Read()
+		if err != nil {
+			return err
+		}
+		if err := checkRPC(q); err != nil {
+			return err
+		}
+		answer, err := in.ask(raft.RPC{Command: q})
+		if err != nil {
+			return err
+		}
+		var a appends.Answer
+		if response, ok := answer.Response.(*raft.AppendEntriesResponse); ok {
+			a.AppendEntriesResponse = *response
+		}
+		if answer.Error != nil {
+			a.Failure = answer.Error.Error()
+		}
+		if err := errors.Join(appends.WriteAnswer(w, &a), w.Flush()); err != nil {
+			return err
+		}
+	}
+}
+
+// read reads an RPC of this kind, one that raft can take.
+func (in *inbound) read(kind byte, r *bounded, decoder *codec.Decoder) (raft.RPC, error) {
 	rpc := raft.RPC{Command: commandOf(kind)}
 	if rpc.Command == nil {
 		return rpc, fmt.Errorf("%w: RPC of kind %d", errImplausible, kind)

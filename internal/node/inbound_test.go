@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/inelpandzic/imdgo/internal/appends"
 	"github.com/inelpandzic/imdgo/internal/wire"
 )
 
@@ -26,8 +28,8 @@ func configuration() []byte {
 	return raft.EncodeConfiguration(raft.Configuration{Servers: []raft.Server{server("a:1", 1)}})
 }
 
-// appends is what leaders send, with whatever is wrong.
-func appends(wrong func(*raft.AppendEntriesRequest)) *raft.AppendEntriesRequest {
+// appending is what leaders send, with whatever is wrong.
+func appending(wrong func(*raft.AppendEntriesRequest)) *raft.AppendEntriesRequest {
 	q := &raft.AppendEntriesRequest{RPCHeader: header(), Term: 7, PrevLogEntry: 4, PrevLogTerm: 6, LeaderCommitIndex: 4,
 		Entries: []*raft.Log{{Index: 5, Term: 6, Type: raft.LogCommand, Data: []byte("x")}, {Index: 6, Term: 7, Type: raft.LogNoop},
 			{Index: 7, Term: 7, Type: raft.LogConfiguration, Data: configuration()}, {Index: 8, Term: 7, Type: raft.LogBarrier}}}
@@ -45,30 +47,30 @@ func installs(wrong func(*raft.InstallSnapshotRequest)) *raft.InstallSnapshotReq
 // malformed are RPCs that raft must never be given.
 func malformed() map[string]any {
 	long := bytes.Repeat([]byte("x"), addressMost+1)
-	appends, installs := func(wrong func(*raft.AppendEntriesRequest)) any { return appends(wrong) },
+	appending, installs := func(wrong func(*raft.AppendEntriesRequest)) any { return appending(wrong) },
 		func(wrong func(*raft.InstallSnapshotRequest)) any { return installs(wrong) }
 	return map[string]any{
-		"no entry":       appends(func(q *raft.AppendEntriesRequest) { q.Entries[1] = nil }),
-		"a gap":          appends(func(q *raft.AppendEntriesRequest) { q.Entries[1].Index = 9 }),
-		"a gap at first": appends(func(q *raft.AppendEntriesRequest) { q.PrevLogEntry = 0 }),
-		"into the void": appends(func(q *raft.AppendEntriesRequest) {
+		"no entry":       appending(func(q *raft.AppendEntriesRequest) { q.Entries[1] = nil }),
+		"a gap":          appending(func(q *raft.AppendEntriesRequest) { q.Entries[1].Index = 9 }),
+		"a gap at first": appending(func(q *raft.AppendEntriesRequest) { q.PrevLogEntry = 0 }),
+		"into the void": appending(func(q *raft.AppendEntriesRequest) {
 			q.PrevLogEntry, q.Entries, q.LeaderCommitIndex = 0, []*raft.Log{{Index: 1000, Term: 7, Type: raft.LogNoop}}, 1000
 		}),
-		"entries of a later term": appends(func(q *raft.AppendEntriesRequest) { q.Term = 6 }),
-		"too many entries":        appends(func(q *raft.AppendEntriesRequest) { q.Entries = make([]*raft.Log, entriesMost+1) }),
-		"too large an entry":      appends(func(q *raft.AppendEntriesRequest) { q.Entries[0].Data = make([]byte, entryMost+1) }),
-		"too large extensions":    appends(func(q *raft.AppendEntriesRequest) { q.Entries[0].Extensions = long }),
-		"another type":            appends(func(q *raft.AppendEntriesRequest) { q.Entries[0].Type = 77 }),
-		"a type of former times":  appends(func(q *raft.AppendEntriesRequest) { q.Entries[0].Type = raft.LogAddPeerDeprecated }),
-		"no configuration":        appends(func(q *raft.AppendEntriesRequest) { q.Entries[2].Data = []byte{0xc1, 0xff} }),
-		"a configuration of none": appends(func(q *raft.AppendEntriesRequest) { q.Entries[2].Data = raft.EncodeConfiguration(raft.Configuration{}) }),
-		"a last term":             appends(func(q *raft.AppendEntriesRequest) { q.Term = math.MaxUint64 }),
-		"a last index":            appends(func(q *raft.AppendEntriesRequest) { q.PrevLogEntry, q.Entries = math.MaxUint64, nil }),
-		"a long address":          appends(func(q *raft.AppendEntriesRequest) { q.Addr = long }),
-		"a long id":               appends(func(q *raft.AppendEntriesRequest) { q.ID = long }),
+		"entries of a later term": appending(func(q *raft.AppendEntriesRequest) { q.Term = 6 }),
+		"too many entries":        appending(func(q *raft.AppendEntriesRequest) { q.Entries = make([]*raft.Log, entriesMost+1) }),
+		"too large an entry":      appending(func(q *raft.AppendEntriesRequest) { q.Entries[0].Data = make([]byte, entryMost+1) }),
+		"too large extensions":    appending(func(q *raft.AppendEntriesRequest) { q.Entries[0].Extensions = long }),
+		"another type":            appending(func(q *raft.AppendEntriesRequest) { q.Entries[0].Type = 77 }),
+		"a type of former times":  appending(func(q *raft.AppendEntriesRequest) { q.Entries[0].Type = raft.LogAddPeerDeprecated }),
+		"no configuration":        appending(func(q *raft.AppendEntriesRequest) { q.Entries[2].Data = []byte{0xc1, 0xff} }),
+		"a configuration of none": appending(func(q *raft.AppendEntriesRequest) { q.Entries[2].Data = raft.EncodeConfiguration(raft.Configuration{}) }),
+		"a last term":             appending(func(q *raft.AppendEntriesRequest) { q.Term = math.MaxUint64 }),
+		"a last index":            appending(func(q *raft.AppendEntriesRequest) { q.PrevLogEntry, q.Entries = math.MaxUint64, nil }),
+		"a long address":          appending(func(q *raft.AppendEntriesRequest) { q.Addr = long }),
+		"a long id":               appending(func(q *raft.AppendEntriesRequest) { q.ID = long }),
 		//lint:ignore SA1019 raft goes by it where the header says nothing
-		"a long leader": appends(func(q *raft.AppendEntriesRequest) { q.Leader = long }),
-		"a heartbeat of a last term": appends(func(q *raft.AppendEntriesRequest) {
+		"a long leader": appending(func(q *raft.AppendEntriesRequest) { q.Leader = long }),
+		"a heartbeat of a last term": appending(func(q *raft.AppendEntriesRequest) {
 			q.Term, q.PrevLogEntry, q.PrevLogTerm, q.LeaderCommitIndex, q.Entries = math.MaxUint64, 0, 0, 0, nil
 		}),
 
@@ -93,7 +95,7 @@ func malformed() map[string]any {
 
 func TestWhatRaftIsGiven(t *testing.T) {
 	heartbeat := &raft.AppendEntriesRequest{RPCHeader: header(), Term: 7}
-	for _, q := range []any{appends(func(*raft.AppendEntriesRequest) {}), heartbeat, installs(func(*raft.InstallSnapshotRequest) {}),
+	for _, q := range []any{appending(func(*raft.AppendEntriesRequest) {}), heartbeat, installs(func(*raft.InstallSnapshotRequest) {}),
 		&raft.RequestVoteRequest{RPCHeader: header(), Term: 7}, &raft.RequestPreVoteRequest{RPCHeader: header(), Term: 7},
 		&raft.TimeoutNowRequest{RPCHeader: header()}} {
 		if err := checkRPC(q); err != nil {
@@ -227,6 +229,48 @@ func (keeping) Accept() (net.Conn, error)                                  { ret
 func (keeping) Addr() net.Addr                                             { return new(net.TCPAddr) }
 func (k keeping) Dial(raft.ServerAddress, time.Duration) (net.Conn, error) { return k.kept, nil }
 
+// pipelined is an append as it travels on a pipeline.
+func pipelined(q *raft.AppendEntriesRequest) []byte {
+	var b bytes.Buffer
+	b.WriteByte(kindAppends)
+	w := bufio.NewWriter(&b)
+	if errors.Join(appends.WriteHello(w, q.RPCHeader), appends.WriteRequest(w, q), w.Flush()) != nil {
+		return nil // it cannot be written
+	}
+	return b.Bytes()
+}
+
+// What raft must not be given does not come to it through pipelines either.
+func TestMalformedAppendsAreRefused(t *testing.T) {
+	a := attack(t)
+	trans := a.as()
+	for name, q := range malformed() {
+		q, ok := q.(*raft.AppendEntriesRequest)
+		if !ok || name == "too many entries" || name == "no entry" {
+			continue
+		}
+		b := pipelined(q)
+		if b == nil {
+			continue
+		}
+		conn, err := a.port.Dial(t.Context(), a.name, a.pre)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if err := appends.ReadAnswer(bufio.NewReader(conn), new(appends.Answer)); err == nil {
+			//lint:ignore SA1019 what it says is not sent
+			if len(q.Leader) <= addressMost {
+				t.Errorf("%s: it was answered", name)
+			}
+		}
+		_ = conn.Close()
+		a.answers(trans)
+	}
+}
+
 // goesOn reports whether the node is still the one that was attacked: it may have
 // taken an entry that it cannot apply, which ends it, or a configuration without
 // it, after which it begins another life.
@@ -243,7 +287,7 @@ func TestGarbledRPCsDoNotEndTheProcess(t *testing.T) {
 	a := attack(t)
 	trans := a.as()
 	leads := func(term uint64) *raft.AppendEntriesRequest { // overrules all that the node has logged
-		return appends(func(q *raft.AppendEntriesRequest) {
+		return appending(func(q *raft.AppendEntriesRequest) {
 			q.Term, q.PrevLogEntry, q.PrevLogTerm, q.LeaderCommitIndex, q.Entries = term, 0, 0, 3, q.Entries[1:]
 			for i, e := range q.Entries {
 				e.Index, e.Term = uint64(i)+1, term
@@ -266,8 +310,10 @@ func TestGarbledRPCsDoNotEndTheProcess(t *testing.T) {
 			good = bytesOf(a, &raft.RequestPreVoteRequest{RPCHeader: header(), Term: term})
 		case 3:
 			good = bytesOf(a, &raft.TimeoutNowRequest{RPCHeader: header()})
-		default:
+		case 4, 5:
 			good = bytesOf(a, leads(term))
+		default:
+			good = pipelined(leads(term))
 		}
 		for range 1 + r.IntN(2) {
 			good[r.IntN(len(good))] = byte(r.Uint32N(256))
@@ -338,7 +384,7 @@ func TestAnRPCIsBounded(t *testing.T) {
 // However large entries are, an append is one that others read.
 func TestAppendsAreTrimmed(t *testing.T) {
 	of := func(sizes ...int) *raft.AppendEntriesRequest {
-		return appends(func(q *raft.AppendEntriesRequest) {
+		return appending(func(q *raft.AppendEntriesRequest) {
 			q.Entries = nil
 			for i, n := range sizes {
 				q.Entries = append(q.Entries, &raft.Log{Index: 5 + uint64(i), Data: make([]byte, n)})

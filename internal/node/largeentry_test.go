@@ -14,7 +14,7 @@ import (
 
 // An entry as large as there may be is not copied over and over while it is read.
 func TestALargeEntryIsReadInFewSteps(t *testing.T) {
-	rpc := bytes.NewBuffer([]byte{kindAppendEntries})
+	rpc := new(bytes.Buffer)
 	q := raft.AppendEntriesRequest{Term: 1, Entries: []*raft.Log{{Index: 1, Term: 1, Data: make([]byte, command.MaxOp)}}}
 	if err := codec.NewEncoder(rpc, new(codec.MsgpackHandle)).Encode(&q); err != nil {
 		t.Fatal(err)
@@ -22,7 +22,7 @@ func TestALargeEntryIsReadInFewSteps(t *testing.T) {
 	r := &bounded{Reader: bufio.NewReader(rpc)}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	got, err := newInbound(nil, nil, nil).read(r, newDecoder(r))
+	got, err := newInbound(nil, nil, nil).read(kindAppendEntries, r, newDecoder(r))
 	runtime.ReadMemStats(&after)
 	if err != nil || len(got.Command.(*raft.AppendEntriesRequest).Entries[0].Data) != command.MaxOp {
 		t.Fatalf("read %T, %v", got.Command, err)

@@ -155,7 +155,7 @@ func (l *life) startRaft() (err error) {
 		}
 	}()
 	begun := func() { l.begun.Store(true) }
-	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx, l.inbound, l.news, begun})
+	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx, l.stream.Dial, l.inbound, l.news, begun})
 	return err
 }
 

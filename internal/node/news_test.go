@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -9,27 +8,13 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// sentOn is a pipeline that notes what is sent on it.
-type sentOn struct {
-	raft.AppendPipeline
-	requests []raft.AppendEntriesRequest
-}
-
-func (s *sentOn) AppendEntries(q *raft.AppendEntriesRequest, _ *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
-	s.requests = append(s.requests, *q)
-	return nil, nil
-}
-
-func (s *sentOn) Close() error { return nil }
-
 // told is what has been said of commits since this was last asked: the entry that a
 // request follows, and how far it says that everything is committed.
-func (s *sentOn) told() (told [][3]uint64) {
+func (f *follower) told() (told [][3]uint64) {
 	synctest.Wait()
-	for _, q := range s.requests {
+	for _, q := range f.requests() {
 		told = append(told, [3]uint64{q.PrevLogEntry, q.PrevLogTerm, q.LeaderCommitIndex})
 	}
-	s.requests = nil
 	return told
 }
 
@@ -45,8 +30,8 @@ func appendOne(t *testing.T, p raft.AppendPipeline, index, commit uint64) {
 
 func TestFollowersAreToldOfACommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, s := newNews(), new(sentOn)
-		p := newPipeline(context.Background(), s, n)
+		n := newNews()
+		p, s := pipelineTo(t, t.Context(), n)
 		expect := func(what string, want ...[3]uint64) {
 			t.Helper()
 			if got := s.told(); !slices.Equal(got, want) {
@@ -76,12 +61,13 @@ func TestFollowersAreToldOfACommit(t *testing.T) {
 
 func TestWhatIsToldIsOfTheLeadersTermAndAppendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, s := newNews(), new(sentOn)
-		p := newPipeline(context.Background(), s, n)
+		n := newNews()
+		p, s := pipelineTo(t, t.Context(), n)
 		appendOne(t, p, 1, 0)
 		n.tell(place{1, 2})
 		synctest.Wait()
-		if q := s.requests[len(s.requests)-1]; q.LeaderCommitIndex != 1 || q.Term != 3 || len(q.Entries) != 0 {
+		all := s.requests()
+		if q := all[len(all)-1]; q.LeaderCommitIndex != 1 || q.Term != 3 || len(q.Entries) != 0 {
 			t.Errorf("told %+v", q)
 		}
 		if err := p.Close(); err != nil {

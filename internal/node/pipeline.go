@@ -1,137 +1,220 @@
 package node
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/inelpandzic/imdgo/internal/appends"
 )
 
-// transport is raft's, with pipelines that cannot hang for ever, appends that are
-// bounded in bytes, and inbound for what comes from others.
-type transport struct {
-	*raft.NetworkTransport
-	life    context.Context
-	inbound *inbound
-	news    *news
-	begun   func() // raft's goroutines are about to run
-}
+const (
+	// pipelineDepth is how many requests there are that have not been answered. The
+	// second one goes on its way while the first is being stored; what comes meanwhile
+	// is sent together with the third.
+	pipelineDepth = 2
+	// pipelineBuffer is what one write to the connection takes.
+	pipelineBuffer = 64 << 10
+)
 
-// Consumer implements raft.Transport.
-func (t transport) Consumer() <-chan raft.RPC { return t.inbound.rpcs }
-
-// SetHeartbeatHandler implements raft.Transport. It is the last thing that
-// raft.NewRaft does by itself (raft 1.8.0).
-func (t transport) SetHeartbeatHandler(take func(raft.RPC)) {
-	t.begun()
-	t.inbound.beat.Store(&take)
-}
-
-// AppendEntriesPipeline implements raft.Transport.
-func (t transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
-	p, err := t.NetworkTransport.AppendEntriesPipeline(id, target)
-	if err != nil {
-		return nil, err
-	}
-	return newPipeline(t.life, p, t.news), nil
-}
-
-// appendMost is what the entries of one append take beyond the first: raft would
-// send 64, however large they are, and give them five seconds.
-const appendMost = 8 << 20
-
-// trim leaves out what is too much for one append. Raft goes on from what was
-// sent, which it looks up in the request.
-func trim(q *raft.AppendEntriesRequest) {
-	size := 0
-	for i, e := range q.Entries {
-		if size += len(e.Data); i > 0 && size > appendMost {
-			q.Entries = q.Entries[:i]
-			return
-		}
-	}
-}
-
-// AppendEntries implements raft.Transport.
-func (t transport) AppendEntries(id raft.ServerID, target raft.ServerAddress, q *raft.AppendEntriesRequest,
-	resp *raft.AppendEntriesResponse) error {
-	trim(q)
-	return t.NetworkTransport.AppendEntries(id, target, q, resp)
-}
-
-// pipeline closes itself when a request hangs, and when its life ends.
+// pipeline is a raft.AppendPipeline: what a leader appends to the log of one
+// follower, in the form of package appends.
 //
-// The schedule it is for (raft 1.8.0): the follower refuses request 1, and
-// raft's decoder leaves. The response to request 2 waits for it for ever, and
-// request 3, which was being sent, for the response to be taken. The pipeline
-// would be closed by who sends: that follower gets nothing any more, and
-// Shutdown never ends. At the latest a leader that another one has replaced
-// comes upon it.
+// It ends by itself when an answer is late, when one is no success, and with its
+// life. The schedule that the second is for, in raft 1.8.0: the follower refuses
+// request 1, and raft's goroutine that takes the answers leaves. Nobody takes that
+// to request 2, so there is no room for request 3, with which raft's other
+// goroutine would wait here for ever: it alone closes pipelines. That follower
+// would get nothing any more, and Shutdown never end. At the latest a leader that
+// another one has replaced comes upon it.
 type pipeline struct {
-	raft.AppendPipeline
-	hangs *time.Timer // stopped between requests, of which there is one at a time
-	stop  func() bool // ends the wait for the life's end
-	news  *news
+	conn net.Conn
+	news *news
+	stop func() bool // ends the wait for the life's end
 
 	// turn, of one, is taken while a request is sent; it guards what is below. (Whoever
 	// waits for a mutex holds up the time of a synctest bubble.)
-	turn chan struct{}
-	form raft.AppendEntriesRequest // what all requests begin with: of one leader, in one term
-	sent uint64                    // the last entry that has gone this way, 0: none is known
-	told uint64                    // what the follower knows to be committed
+	turn    chan struct{}
+	to      *bufio.Writer
+	greeted bool                      // the connection has begun
+	form    raft.AppendEntriesRequest // what all requests begin with: of one leader, in one term
+	sent    uint64                    // the last entry that has gone this way, 0: none is known
+	told    uint64                    // what the follower knows to be committed
 
-	due    atomic.Pointer[place] // what it should know
-	wake   chan struct{}         // when it may be told
-	ended  chan struct{}
-	once   sync.Once
-	teller sync.WaitGroup
+	open     chan *exchange // sent and not answered, in that order
+	answered chan raft.AppendFuture
+	asked    atomic.Uint64 // how many requests have been sent
+	heard    atomic.Uint64 // and answered
+	before   uint64        // asked, when this was last looked at
+	watch    *time.Timer   // that looks
+
+	due   atomic.Pointer[place] // what the follower should know
+	wake  chan struct{}         // when it may be told
+	ended chan struct{}
+	once  sync.Once
+	tasks sync.WaitGroup
 }
 
-func newPipeline(life context.Context, p raft.AppendPipeline, news *news) *pipeline {
-	closePipeline := func() { _ = p.Close() } // it returns nil
-	hangs := time.AfterFunc(time.Hour, closePipeline)
-	hangs.Stop()
-	q := &pipeline{AppendPipeline: p, hangs: hangs, stop: context.AfterFunc(life, closePipeline), news: news,
-		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), ended: make(chan struct{})}
-	q.teller.Go(q.tellOn)
-	news.add(q)
-	return q
+func newPipeline(life context.Context, conn net.Conn, news *news) *pipeline {
+	p := &pipeline{conn: conn, news: news,
+		turn: make(chan struct{}, 1), to: bufio.NewWriterSize(conn, pipelineBuffer),
+		open: make(chan *exchange, pipelineDepth), answered: make(chan raft.AppendFuture),
+		wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	p.watch = time.AfterFunc(time.Hour, p.check)
+	p.watch.Reset(raftTimeout)
+	p.stop = context.AfterFunc(life, p.end)
+	p.tasks.Go(p.tellOn)
+	p.tasks.Go(p.listen)
+	news.add(p)
+	return p
 }
 
-// AppendEntries implements raft.AppendPipeline. It waits for the response to an
-// earlier request, which raft bounds by raftTimeout.
+// AppendEntries implements raft.AppendPipeline. It waits until there is room for
+// one more request.
 func (p *pipeline) AppendEntries(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
 	trim(args)
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
 	p.form = *args
 	p.form.Entries = nil
-	f, err := p.send(args, resp)
+	x, err := p.send(args, resp)
 	if due := p.due.Load(); err == nil && due != nil && due.index > p.told && due.index <= p.sent {
 		notify(p.wake) // it was committed after the request had been made
 	}
-	return f, err
+	return x, err
 }
 
-func (p *pipeline) send(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
-	p.hangs.Reset(2 * raftTimeout)
-	defer p.hangs.Stop()
-	f, err := p.AppendPipeline.AppendEntries(args, resp)
-	if err == nil {
-		p.sent = max(p.sent, args.PrevLogEntry+uint64(len(args.Entries)))
-		p.told = max(p.told, min(p.sent, args.LeaderCommitIndex))
+// send sends a request. The caller has the turn.
+func (p *pipeline) send(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) (*exchange, error) {
+	x := &exchange{at: time.Now(), request: args, response: resp, done: make(chan struct{})}
+	select {
+	case p.open <- x:
+	case <-p.ended:
+		return nil, raft.ErrPipelineShutdown
 	}
-	return f, err
+	p.asked.Add(1)
+	if err := p.write(args); err != nil {
+		p.end()
+		return nil, err
+	}
+	p.sent = max(p.sent, args.PrevLogEntry+uint64(len(args.Entries)))
+	p.told = max(p.told, min(p.sent, args.LeaderCommitIndex))
+	return x, nil
 }
+
+func (p *pipeline) write(args *raft.AppendEntriesRequest) error {
+	if !p.greeted {
+		p.greeted = true
+		if err := errors.Join(p.to.WriteByte(kindAppends), appends.WriteHello(p.to, args.RPCHeader)); err != nil {
+			return err
+		}
+	}
+	if err := appends.WriteRequest(p.to, args); err != nil {
+		return err
+	}
+	return p.to.Flush()
+}
+
+// listen takes the answers.
+func (p *pipeline) listen() {
+	defer p.end()
+	from := bufio.NewReader(p.conn)
+	for {
+		var a appends.Answer
+		if err := appends.ReadAnswer(from, &a); err != nil {
+			a = appends.Answer{Failure: err.Error()}
+		}
+		select {
+		case x := <-p.open:
+			p.heard.Add(1)
+			if !p.pass(x, &a) {
+				return
+			}
+		default:
+			return // nothing has been asked: raft notices when it asks again
+		}
+	}
+}
+
+// pass gives raft an answer. False means that none is wanted any more.
+func (p *pipeline) pass(x *exchange, a *appends.Answer) bool {
+	*x.response = a.AppendEntriesResponse
+	if a.Failure != "" {
+		x.err = errors.New(a.Failure)
+	}
+	close(x.done)
+	select {
+	case p.answered <- x:
+		return a.Success && x.response.Term <= x.request.Term
+	case <-p.ended:
+		return false
+	}
+}
+
+// check looks whether all that had been asked a while ago has been answered. (A
+// deadline for each request would cost more than all else that is done for it here.)
+func (p *pipeline) check() {
+	select {
+	case <-p.ended:
+		return
+	default:
+	}
+	if p.heard.Load() < p.before {
+		p.end()
+		return
+	}
+	p.before = p.asked.Load()
+	p.watch.Reset(raftTimeout)
+}
+
+// end makes an end of it, and waits for nothing.
+func (p *pipeline) end() {
+	p.once.Do(func() {
+		close(p.ended)
+		p.watch.Stop()
+		_ = p.conn.Close() // there is nothing left to say
+		p.news.remove(p)
+	})
+}
+
+// Consumer implements raft.AppendPipeline.
+func (p *pipeline) Consumer() <-chan raft.AppendFuture { return p.answered }
 
 // Close implements raft.AppendPipeline.
 func (p *pipeline) Close() error {
 	p.stop()
-	err := p.AppendPipeline.Close()
-	p.news.remove(p)
-	p.once.Do(func() { close(p.ended) })
-	p.teller.Wait()
-	return err
+	p.end()
+	p.tasks.Wait()
+	return nil
 }
+
+// exchange is a request and what was answered. It implements raft.AppendFuture.
+type exchange struct {
+	at       time.Time
+	request  *raft.AppendEntriesRequest
+	response *raft.AppendEntriesResponse
+	done     chan struct{}
+	err      error
+}
+
+// Error implements raft.Future. It waits for the answer, which never comes if the
+// pipeline has ended before.
+func (x *exchange) Error() error {
+	<-x.done
+	return x.err
+}
+
+// Start implements raft.AppendFuture.
+func (x *exchange) Start() time.Time { return x.at }
+
+// Request implements raft.AppendFuture.
+func (x *exchange) Request() *raft.AppendEntriesRequest { return x.request }
+
+// Response implements raft.AppendFuture.
+func (x *exchange) Response() *raft.AppendEntriesResponse { return x.response }

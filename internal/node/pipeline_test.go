@@ -67,15 +67,36 @@ func (e *pipeEnd) Accept() (net.Conn, error) {
 }
 
 func (e *pipeEnd) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	here, there := net.Pipe()
-	e.net.mu.Lock()
-	e.net.conns = append(e.net.conns, here, there)
-	e.net.mu.Unlock()
-	select {
-	case e.net.ends[to] <- there:
-		return here, nil
-	case <-time.After(timeout):
-		return nil, context.DeadlineExceeded
+	return e.net.dialer(to)("", timeout)
+}
+
+// dialer reaches one end, whoever is asked for.
+func (p *pipes) dialer(to raft.ServerAddress) func(raft.ServerAddress, time.Duration) (net.Conn, error) {
+	return func(_ raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+		here, there := net.Pipe()
+		p.mu.Lock()
+		p.conns = append(p.conns, here, there)
+		p.mu.Unlock()
+		select {
+		case p.ends[to] <- there:
+			return here, nil
+		case <-time.After(timeout):
+			return nil, context.DeadlineExceeded
+		}
+	}
+}
+
+// serve has in serve the connections to an end, until it is stopped.
+func (p *pipes) serve(at raft.ServerAddress, in *inbound) {
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	for {
+		select {
+		case c := <-p.ends[at]:
+			serving.Go(func() { _ = in.serve(c) })
+		case <-in.ctx.Done():
+			return
+		}
 	}
 }
 
@@ -115,33 +136,36 @@ func (s *stopped) Error(msg string, _ ...any) {
 	}
 }
 
-// follow plays a follower that takes everything, until it is in a later term.
-func follow(rpcs <-chan raft.RPC, later <-chan struct{}, stop <-chan struct{}) {
+// follow plays a follower that takes everything, until it is in a later term. What
+// comes through pipelines may come another way.
+func follow(rpcs, pipelined <-chan raft.RPC, later <-chan struct{}, stop <-chan struct{}) {
 	told := false
 	for {
+		var rpc raft.RPC
 		select {
 		case <-stop:
 			return
-		case rpc := <-rpcs:
-			switch q := rpc.Command.(type) {
-			case *raft.RequestPreVoteRequest:
-				rpc.Respond(&raft.RequestPreVoteResponse{Term: q.Term, Granted: !told}, nil)
-			case *raft.RequestVoteRequest:
-				rpc.Respond(&raft.RequestVoteResponse{Term: q.Term, Granted: !told}, nil)
-			case *raft.AppendEntriesRequest:
-				heartbeat := q.LeaderCommitIndex == 0 && len(q.Entries) == 0
-				select {
-				case <-later:
-					if !told && !heartbeat {
-						told = true
-						rpc.Respond(&raft.AppendEntriesResponse{Term: q.Term + 1}, nil)
-						continue
-					}
-				default:
+		case rpc = <-rpcs:
+		case rpc = <-pipelined:
+		}
+		switch q := rpc.Command.(type) {
+		case *raft.RequestPreVoteRequest:
+			rpc.Respond(&raft.RequestPreVoteResponse{Term: q.Term, Granted: !told}, nil)
+		case *raft.RequestVoteRequest:
+			rpc.Respond(&raft.RequestVoteResponse{Term: q.Term, Granted: !told}, nil)
+		case *raft.AppendEntriesRequest:
+			heartbeat := q.LeaderCommitIndex == 0 && len(q.Entries) == 0
+			select {
+			case <-later:
+				if !told && !heartbeat {
+					told = true
+					rpc.Respond(&raft.AppendEntriesResponse{Term: q.Term + 1}, nil)
+					continue
 				}
-				rpc.Respond(&raft.AppendEntriesResponse{Term: q.Term, Success: true,
-					LastLog: q.PrevLogEntry + uint64(len(q.Entries))}, nil)
+			default:
 			}
+			rpc.Respond(&raft.AppendEntriesResponse{Term: q.Term, Success: true,
+				LastLog: q.PrevLogEntry + uint64(len(q.Entries))}, nil)
 		}
 	}
 }
@@ -165,22 +189,25 @@ func TestARefusedPipelineDoesNotHang(t *testing.T) {
 }
 
 func playRefusedPipeline(t *testing.T, mended bool) {
-	network := newPipes("a", "b")
+	network := newPipes("a", "b", "c") // c is b, for pipelines
 	here, there := network.transport("a"), network.transport("b")
 	later, stop := make(chan struct{}), make(chan struct{})
 	var running sync.WaitGroup
-	running.Go(func() { follow(there.Consumer(), later, stop) })
+	in := newInbound(nil, nil, nil)
+	running.Go(func() { follow(there.Consumer(), in.rpcs, later, stop) })
+	trans := &recorded{Transport: here}
+	if mended {
+		trans.Transport = transport{here, t.Context(), network.dialer("c"), newInbound(nil, nil, nil), newNews(), func() {}}
+		running.Go(func() { network.serve("c", in) })
+	}
 	defer func() {
 		network.close()
 		_, _ = here.Close(), there.Close()
+		in.stop()
 		close(stop)
 		running.Wait()
 	}()
 
-	trans := &recorded{Transport: here}
-	if mended {
-		trans.Transport = transport{here, t.Context(), newInbound(nil, nil, nil), newNews(), func() {}}
-	}
 	log := &stopped{hclog.NewNullLogger(), make(chan struct{}), make(chan struct{})}
 	c := raft.DefaultConfig()
 	c.LocalID, c.Logger = "a", log
