@@ -132,6 +132,37 @@ func TestDueSettlesWhatWasMoved(t *testing.T) {
 	}
 }
 
+// Whoever sleeps until NextDue misses nothing, and does not wake up for nothing
+// more than once for a slot.
+func TestNothingIsDueBeforeNextDue(t *testing.T) {
+	r := newReplica(t)
+	if _, ok := r.NextDue(); ok {
+		t.Error("an empty machine has something due")
+	}
+	fill(r, 300, func(i int) int64 { return 1 + int64(i%7)*tick*3/2 })
+	fill(r, 100, func(int) int64 { return 20 * tick }) // moved back: found out on the way
+	r.do(0, command.AppendSet(nil, command.Set, patience, command.Target{Name: "other"}, "k", explicit(5*tick), nil))
+	idle := 0
+	for now := int64(0); r.HasDeadlines(); {
+		at, ok := r.NextDue()
+		if !ok {
+			t.Fatal("there are deadlines, and nothing is ever due")
+		}
+		if _, ok := r.Due(at-1, most); ok && at > now {
+			t.Fatalf("something is due before %d", at)
+		}
+		if threshold, ok := r.Due(at, most); ok {
+			r.apply(at, &threshold)
+		} else if idle++; idle > 20 {
+			t.Fatalf("nothing is due at %d again and again", at)
+		}
+		now = at
+	}
+	if n := r.Account().Entries; n != 0 {
+		t.Errorf("%d entries are left", n)
+	}
+}
+
 // The earliest deadlines of all maps go first; every map loses about most.
 func TestDueLooksAtEveryMap(t *testing.T) {
 	r := newReplica(t)

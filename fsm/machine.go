@@ -230,6 +230,21 @@ func (m *Machine) HasDeadlines() bool {
 	return false
 }
 
+// NextDue is the moment from which on [Machine.Due] may find something if nothing
+// is written until then; false means that no entry has a deadline.
+func (m *Machine) NextDue() (at int64, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, table := range m.tables {
+		if c := table.contents.Load(); c != nil && len(c.deadlines.order) > 0 {
+			if first := c.deadlines.order[0].last(); !ok || first < at {
+				at, ok = first, true
+			}
+		}
+	}
+	return at, ok
+}
+
 // Refilling reports whether a map's index is being made anew, which goes on
 // with every batch that is applied.
 func (m *Machine) Refilling() bool {

@@ -32,8 +32,10 @@ const (
 	// takes a millisecond or two, which the writes beside them wait.
 	expireMost = 2048
 	// heartbeat is how often the clock is stamped while there are deadlines and
-	// nothing is written, and duePoll how often something due is looked for.
+	// nothing is written, dueLeast how often something due is looked for at the most,
+	// and duePoll how often there is a batch while something is done with each.
 	heartbeat = int64(time.Second)
+	dueLeast  = 10 * time.Millisecond
 	duePoll   = 100 * time.Millisecond
 	// dry is how long the queue must stay empty before followers are told of
 	// the last commit: a lone writer that is about to come back tells them with
@@ -74,6 +76,7 @@ type machine interface {
 	Due(now int64, most int) (command.Threshold, bool)
 	Offer(v *command.Victims, bytes int64)
 	HasDeadlines() bool
+	NextDue() (at int64, ok bool)
 	Refilling() bool
 	Shrinking() bool
 }
@@ -302,11 +305,24 @@ func (r *round) rest(ctx context.Context) {
 		r.behind = nobody
 		r.tell(r.applied())
 	}
-	if r.machine.HasDeadlines() || r.machine.Refilling() || r.machine.Shrinking() {
+	if r.machine.Refilling() || r.machine.Shrinking() {
 		r.waits(ctx, duePoll)
 	} else {
-		r.waits(ctx, time.Hour)
+		r.waits(ctx, r.untilDue())
 	}
+}
+
+// untilDue is how long there is nothing to propose if nobody asks for anything: until
+// something expires, or the clock wants a stamp. The clock that counts here is not
+// the timer's, which a machine that sleeps or a test may move on by less; so it is
+// looked at every heartbeat.
+func (r *round) untilDue() time.Duration {
+	due, ok := r.machine.NextDue()
+	if !ok {
+		return time.Hour
+	}
+	left := min(due, r.stamped+heartbeat) - r.clock.now()
+	return max(time.Duration(left)+time.Millisecond, dueLeast)
 }
 
 // staysDry reports whether nothing comes for a moment.
