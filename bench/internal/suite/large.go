@@ -38,8 +38,14 @@ func (r *Run) large(ctx context.Context, c *cluster, round int) error {
 			return err
 		}
 		spec.For *= 2 // long enough for collections of a large heap
+		if err := r.profile(ctx, c, caseLarge(keys), leader, true); err != nil {
+			return err
+		}
 		result, err := c.load(ctx, leader, spec)
 		if err != nil {
+			return err
+		}
+		if err := r.profile(ctx, c, caseLarge(keys), leader, false); err != nil {
 			return err
 		}
 		rate := float64(result.Ops) / result.Elapsed.Seconds()
