@@ -213,7 +213,7 @@ func (c *contents) invariants() error {
 	last := uint64(0)
 	c.sequence.each(func(e *Entry) {
 		key, v := e.Key(), e.value.Load()
-		held, _ := c.items.get(key)
+		held, _ := c.items.get(c.items.hash(key), key)
 		switch {
 		case held != e:
 			err = fmt.Errorf("another entry is under %q", key)
@@ -249,11 +249,11 @@ func (c *contents) invariants() error {
 	if c.policy != nil && c.policy.Len() != entries {
 		return fmt.Errorf("%d entries are with the policy, there are %d", c.policy.Len(), entries)
 	}
-	if n := c.items.maps.Load().present.Count(); n > entries || n < entries && !c.items.filling() {
+	if n := c.items.maps.Load().present.Count() + len(c.items.twins.byKey); n > entries || n < entries && !c.items.filling() {
 		return fmt.Errorf("%d entries are found by key, there are %d", n, entries)
 	}
 	return c.deadlines.invariants(linked, func(e *Entry) bool {
-		held, _ := c.items.get(e.Key())
+		held, _ := c.items.get(c.items.hash(e.Key()), e.Key())
 		return held == e
 	})
 }
