@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"hash/maphash"
 	"sync/atomic"
 
 	cmap "github.com/orcaman/concurrent-map/v2"
@@ -49,12 +48,6 @@ type hashMap = cmap.ConcurrentMap[uint64, *Entry]
 func newHashMap() hashMap {
 	return cmap.NewWithCustomShardingFunction[uint64, *Entry](sharding)
 }
-
-var seed = maphash.MakeSeed()
-
-// hashOf is a key's hash in this process. It is keyed, so that nobody can choose
-// keys of one hash from outside, and no part of the state.
-func hashOf(key string) uint64 { return maphash.String(seed, key) }
 
 func (x *index) init(hash func(key string) uint64) {
 	x.hash = hash

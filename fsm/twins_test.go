@@ -205,3 +205,39 @@ func readersNeverMissATwin(t *testing.T, bits, rest int) {
 		t.Error(err)
 	}
 }
+
+// What a machine holds does not depend on the hash by which its index finds it.
+func TestTheHashIsNoPartOfTheState(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	machines := []*replica{newReplica(t), newReplica(t), newReplica(t)}
+	for i, bits := range []int{64, 5, 0} {
+		machines[i].do(1, clearMap())
+		machines[i].Table(sessions.Name).contents.Load().items.init(weakHash(bits))
+	}
+	for now := second; now < 60*second; now += second {
+		var ops []op
+		for range 50 {
+			key := fmt.Sprint(random.IntN(500))
+			switch random.IntN(5) {
+			case 0:
+				ops = append(ops, del(key))
+			case 1:
+				ops = append(ops, set(key, "v", noTTL))
+			default:
+				ops = append(ops, setIfAbsent(key, "w"), set(key, "x", explicit(1+random.Int64N(30*second))))
+			}
+		}
+		threshold, due := machines[random.IntN(len(machines))].Due(now, 20)
+		for _, m := range machines {
+			if m.do(now, ops...); due {
+				m.apply(now, &threshold)
+			}
+			if m.hash() != machines[0].hash() {
+				t.Fatalf("the states differ after %d s", now/second)
+			}
+		}
+	}
+	if n := machines[0].Account().Entries; n < 100 || machines[0].Expirations() < 100 {
+		t.Errorf("%d entries, %d expirations: too few for this test", n, machines[0].Expirations())
+	}
+}
