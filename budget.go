@@ -47,9 +47,10 @@ type budgetSettings struct {
 // hold. While a node that has fallen far behind is sent the whole state, it holds
 // the former one as well, which may be as much again.
 //
-// What the heap grows by is within a tenth of what is accounted for, but for maps
-// with the policies [LRU] and [TwoQueue], and after much has been deleted, until
-// there is as much again.
+// What the heap grows by is within a tenth of what is accounted for, and within an
+// eighth where the values have but a few bytes. That is not so of maps with the
+// policies [LRU] and [TwoQueue], and after much has been deleted, until there is as
+// much again.
 func WithMemoryPercent(percent float64) Option {
 	return option(func(s *settings) error {
 		if !(percent > 0 && percent <= 100) { // nor NaN

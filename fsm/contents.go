@@ -53,7 +53,7 @@ var noLimits = limits{entries: math.MaxInt64, bytes: math.MaxInt64}
 
 func newContents(m *Machine, kind command.MapType, ttl declaredTTL, limits limits) *contents {
 	c := &contents{ledger: m.ledger, copies: m.copies, kind: kind, ttl: ttl, limits: limits}
-	c.items.init()
+	c.items.init(hashOf)
 	c.policy = c.newPolicy()
 	return c
 }
@@ -110,7 +110,7 @@ func (c *contents) account(cost int64) {
 
 // find returns the entry of key, nil if there is none.
 func (c *contents) find(key []byte) *Entry {
-	e, _ := c.items.get(alias(key))
+	e, _ := c.items.get(c.items.hash(alias(key)), alias(key))
 	return e
 }
 
@@ -156,7 +156,7 @@ func (c *contents) take(key string, v *Value) *Entry {
 	e := newEntry(key)
 	e.value.Store(v)
 	e.size = v.size
-	if !c.items.add(e, c.entries.Load()+1) {
+	if !c.items.add(c.items.hash(key), e, c.entries.Load()+1) {
 		return nil
 	}
 	c.sequence.add(e)
@@ -207,10 +207,11 @@ func (c *contents) evict(key []byte, version uint64, own []*Entry) bool {
 func (c *contents) drop(e *Entry) {
 	c.cut.keepGone(e)
 	e.value.Store(nil) // before the map forgets it, see front
-	c.front.forget(e)
+	hash := c.items.hash(e.Key())
+	c.front.forget(hash, e)
 	c.sequence.remove(e)
 	c.deadlines.remove(e)
-	c.items.remove(e, c.entries.Add(-1))
+	c.items.remove(hash, e, c.entries.Add(-1))
 	c.bytes -= int64(len(e.Key())) + int64(e.size)
 	c.account(-e.Cost())
 	c.copies.drop(e)

@@ -6,13 +6,15 @@ import "sort"
 // that of its value: its place in the index, in the sequence, with the policy and,
 // if it has a TTL, among the deadlines, which takes 9 to 10 bytes.
 // BenchmarkEntryCost measures it, over an octave from 25,000 entries on (a budget of
-// 6 to 12 MiB) and one from 200,000 (64 to 128 MiB). Without a TTL it is 55 to 74
-// and 53 to 55 bytes when a cache has just been filled, 69 to 79 and 66 to 73
+// 6 to 12 MiB) and one from 200,000 (64 to 128 MiB). Without a TTL it is 41 to 56
+// and 39 to 41 bytes when a cache has just been filled, 52 to 61 and 50 to 57
 // when all of it has been evicted and replaced, because Go's maps and the sequence
-// then have gaps, and there are ghosts; with a TTL it is 64 to 89 and 62 to 83.
-// This is the middle of all that, so that neither those with a TTL nor those without
-// are far off. It is part of what a format version means: all replicas must count alike.
-const entryCost = 77
+// then have gaps, and there are ghosts; with a TTL it is 52 to 71 and 48 to 66.
+// This is above the middle of that, and it is the middle of what values of 16 bytes
+// take, which are the furthest off, where also half of the entries have been deleted
+// and come again: 41 to 86, in caches of 6 to 12 MiB. It is part of what a format
+// version means: all replicas must count alike.
+const entryCost = 62
 
 // Cost is what an entry is accounted for, in bytes of heap, given the lengths of
 // its key and of its value.

@@ -316,7 +316,7 @@ func TestASequenceIsAList(t *testing.T) {
 func BenchmarkCut(b *testing.B) {
 	for _, n := range []int{10_000, 1_000_000, 5_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			m := filled(b, n, 0)
+			m := filled(b, n, 0, 0)
 			var longest time.Duration
 			for b.Loop() {
 				begin := time.Now()
@@ -335,7 +335,7 @@ func BenchmarkCut(b *testing.B) {
 // BenchmarkTransfer writes a cut and restores it.
 func BenchmarkTransfer(b *testing.B) {
 	const n = 1_000_000
-	m := filled(b, n, 0)
+	m := filled(b, n, 0, 0)
 	for b.Loop() {
 		cut, err := m.Cut()
 		if err != nil {

@@ -161,6 +161,72 @@ func TestNothingIsDueBeforeNextDue(t *testing.T) {
 	if n := r.Account().Entries; n != 0 {
 		t.Errorf("%d entries are left", n)
 	}
+	r.do(0, set("k", "v", explicit(hour)))
+	r.do(0, set("k", "v", noTTL))
+	if _, ok := r.NextDue(); ok {
+		t.Error("a deadline that was taken away is due")
+	}
+}
+
+// A deadline that was taken away counts no more at once, nothing is ever due for
+// it, and its place in the index goes when its slot comes up.
+func TestADeadlineIsTakenAway(t *testing.T) {
+	r, follower := newReplica(t), newReplica(t)
+	index := func(r *replica) *deadlines { return &r.Table(sessions.Name).contents.Load().deadlines }
+	for _, m := range []*replica{r, follower} {
+		fill(m, 100, func(i int) int64 { return 1 + int64(i)*tick })
+		fill(m, 100, func(int) int64 { return 0 })
+		if m.HasDeadlines() || index(m).linked != 100 {
+			t.Errorf("has deadlines: %v; %d places for 100 entries", m.HasDeadlines(), index(m).linked)
+		}
+	}
+	if _, ok := r.Due(100*second, 9); ok || len(index(r).slots) != 0 {
+		t.Errorf("something is due: %v; %d slots are left", ok, len(index(r).slots))
+	}
+	// One gets a deadline again, in a slot of its own or in the one it was left in.
+	for _, m := range []*replica{r, follower} {
+		m.do(0, set("key50", "v", explicit(second)), set("key51", "v", explicit(hour)), set("key52", "v", explicit(hour)))
+		m.do(0, set("key52", "v", noTTL))
+		if !m.HasDeadlines() {
+			t.Error("no deadlines")
+		}
+	}
+	threshold, ok := r.Due(2*second, 9)
+	if !ok {
+		t.Fatal("nothing is due")
+	}
+	for _, m := range []*replica{r, follower} {
+		m.apply(2*second, &threshold)
+		m.expectShow("key50", "nothing")
+		if n := m.Account().Entries; n != 99 || m.Expirations() != 1 {
+			t.Errorf("%d entries are left, %d expired", n, m.Expirations())
+		}
+	}
+	m := follower // which has had its places till now
+	if rounds := drain(m, 2*hour); len(rounds) != 1 || m.HasDeadlines() || index(m).linked != 0 {
+		t.Errorf("rounds %v; has deadlines: %v; %d places", rounds, m.HasDeadlines(), index(m).linked)
+	}
+	m.expectShow("key51", "nothing")
+	m.expectShow("key52", "v@204 until 0")
+}
+
+// However many deadlines have been moved or taken away, they do not hold the
+// writes up for longer than a moment: the search goes on at the next time.
+func TestDueSettlesABoundedNumber(t *testing.T) {
+	const slots = 6
+	r := newReplica(t)
+	fill(r, slots*settleMost/2, func(i int) int64 { return int64(1+i*2/settleMost) * tick })
+	fill(r, slots*settleMost/2, func(i int) int64 { return int64(i%2) * hour })
+	r.do(0, set("last", "v", explicit(slots*tick)))
+	index := &r.Table(sessions.Name).contents.Load().deadlines
+	for left := slots - 2; left > 0; left -= 2 {
+		if threshold, ok := r.Due(100*second, most); ok || len(index.slots) != left+1 { // and that in an hour
+			t.Fatalf("due: %v %+v; %d slots", ok, threshold, len(index.slots))
+		}
+	}
+	if _, ok := r.Due(100*second, most); !ok {
+		t.Fatal("the last is not found")
+	}
 }
 
 // The earliest deadlines of all maps go first; every map loses about most.
@@ -209,7 +275,11 @@ func TestTheIndexFreesItsSlots(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.do(3000, del("b"))
-	if r.HasDeadlines() || len(index().slots) != 0 {
+	if r.HasDeadlines() || len(index().slots) > 1 {
+		t.Error("more is left in the index than the place of one key that had a deadline")
+	}
+	r.do(3000, del("a"))
+	if len(index().slots) != 0 {
 		t.Error("the index is not empty")
 	}
 	r.do(3000, set("k", "v", explicit(hour)), clearMap())
@@ -263,8 +333,12 @@ func TestWhatExpiresDoesNotDependOnTheArrangement(t *testing.T) {
 	for round := range 20 { // every key is overwritten, mostly to later, so it hangs in an old slot
 		p := modelPart{origin: uint64(round), low: 1, first: 1}
 		for range 300 {
+			ttl := explicit(1 + int64(round)*second + random.Int64N(10*second))
+			if random.IntN(4) == 0 && round < 8 {
+				ttl = noTTL
+			}
 			p.requests = append(p.requests, request{kind: command.Set, patience: 1, target: sessions,
-				key: fmt.Sprint(random.IntN(400)), ttl: explicit(1 + int64(round)*second + random.Int64N(10*second))})
+				key: fmt.Sprint(random.IntN(400)), ttl: ttl})
 		}
 		apply(modelBatch{parts: []modelPart{p}}, veteran)
 	}

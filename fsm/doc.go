@@ -3,7 +3,9 @@
 // requests. A [Machine] is a pure function of the log: given the same entries
 // it holds the same state on every node, so it reads no clock, starts no
 // goroutine, opens nothing and draws nothing at random, and what it keeps
-// never depends on the order in which Go ranges over a map.
+// never depends on the order in which Go ranges over a map. (The index of a
+// node hashes keys with a seed of the process, which decides nothing but where
+// an entry is found.)
 //
 // # Writing and reading
 //

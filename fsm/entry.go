@@ -25,7 +25,8 @@ type Entry struct {
 	slot   uint32    // its id in the index of deadlines; 0: none
 	place  uint32    // in the slot
 	order  [3]uint16 // the number in the sequence
-	length uint16    // of the key, or outlying
+	length uint8     // of the key, or outlying
+	timed  bool      // it has a deadline; and like the next:
 	size   uint32    // of the value: to look there would be a cache miss for each write
 }
 
@@ -78,7 +79,7 @@ func newEntry(key string) *Entry {
 		far.key, far.length = strings.Clone(key), outlying
 		return e
 	}
-	e.length = uint16(len(key))
+	e.length = uint8(len(key))
 	copy(room, key)
 	return e
 }

@@ -1,10 +1,6 @@
 package fsm
 
-import (
-	"sync/atomic"
-
-	"github.com/cespare/xxhash/v2"
-)
+import "sync/atomic"
 
 const (
 	// frontSets is how many sets of two entries the front has: 32 KiB.
@@ -39,13 +35,12 @@ type frontPlace struct {
 	entry atomic.Pointer[Entry]
 }
 
-// get returns the entry of key if it is here, and its value.
-func (f *front) get(key string) (*Entry, *Value) {
+// get returns the entry of key, which has this hash, if it is here, and its value.
+func (f *front) get(hash uint64, key string) (*Entry, *Value) {
 	t := f.table.Load()
 	if t == nil {
 		return nil, nil
 	}
-	hash := xxhash.Sum64String(key)
 	set := &t.sets[hash%frontSets]
 	for i := range set {
 		if set[i].hash.Load() != hash {
@@ -59,7 +54,7 @@ func (f *front) get(key string) (*Entry, *Value) {
 }
 
 // keep takes in an entry that was found in the map.
-func (f *front) keep(e *Entry, entries int64) {
+func (f *front) keep(hash uint64, e *Entry, entries int64) {
 	t := f.table.Load()
 	if t == nil {
 		if entries < frontFrom {
@@ -68,7 +63,6 @@ func (f *front) keep(e *Entry, entries int64) {
 		f.table.CompareAndSwap(nil, new(frontTable))
 		t = f.table.Load()
 	}
-	hash := xxhash.Sum64String(e.Key())
 	set := &t.sets[hash%frontSets]
 	for i := range set {
 		if there := set[i].entry.Load(); there == nil || there.value.Load() == nil {
@@ -88,12 +82,12 @@ func (p *frontPlace) put(hash uint64, e *Entry) {
 
 // forget lets go of an entry that leaves the map. A reader that has found it
 // before may put it back; then it lies here until somebody wants its place.
-func (f *front) forget(e *Entry) {
+func (f *front) forget(hash uint64, e *Entry) {
 	t := f.table.Load()
 	if t == nil {
 		return
 	}
-	set := &t.sets[xxhash.Sum64String(e.Key())%frontSets]
+	set := &t.sets[hash%frontSets]
 	for i := range set {
 		set[i].entry.CompareAndSwap(e, nil)
 	}

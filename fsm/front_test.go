@@ -11,9 +11,16 @@ import (
 // their order, and nothing of a key after its removal was seen, while entries are
 // overwritten, removed and come again under the same keys.
 func TestTheFrontShowsWhatTheMapHolds(t *testing.T) {
+	for _, bits := range []int{64, 9, 0} {
+		t.Run(fmt.Sprint("hashes of ", bits, " bits"), func(t *testing.T) { frontShowsWhatTheMapHolds(t, weakHash(bits)) })
+	}
+}
+
+func frontShowsWhatTheMapHolds(t *testing.T, hash func(string) uint64) {
 	const keys = 4 * frontSets
 	r := newReplica(t)
 	r.do(1, clearMap())
+	r.Table(sessions.Name).contents.Load().items.init(hash)
 	table, sequence := r.Table(sessions.Name), uint64(0)
 	do := func(ops ...op) {
 		sequence++
@@ -88,7 +95,7 @@ func TestTheFrontKeepsWhatIsRead(t *testing.T) {
 	for range 2 {
 		found = 0
 		for i := range frontFrom {
-			if _, v := c.front.get(fmt.Sprint(i)); v != nil {
+			if _, v := c.front.get(c.items.hash(fmt.Sprint(i)), fmt.Sprint(i)); v != nil {
 				found++
 			}
 			table.Lookup(sessions.Type, fmt.Sprint(i))

@@ -223,7 +223,7 @@ func (m *Machine) HasDeadlines() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, table := range m.tables {
-		if c := table.contents.Load(); c != nil && len(c.deadlines.order) > 0 {
+		if c := table.contents.Load(); c != nil && c.deadlines.timed > 0 {
 			return true
 		}
 	}
@@ -236,7 +236,7 @@ func (m *Machine) NextDue() (at int64, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, table := range m.tables {
-		if c := table.contents.Load(); c != nil && len(c.deadlines.order) > 0 {
+		if c := table.contents.Load(); c != nil && c.deadlines.timed > 0 {
 			if first := c.deadlines.order[0].last(); !ok || first < at {
 				at, ok = first, true
 			}

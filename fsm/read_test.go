@@ -126,7 +126,7 @@ func TestADecodedValueIsNeverServedForAnother(t *testing.T) {
 func TestADecodedValueIsNotToldByItsVersion(t *testing.T) {
 	c := newContents(New(nil), 0, declaredTTL{}, noLimits)
 	c.put(nil, []byte("k"), []byte("first"), 7, 0)
-	e, _ := c.items.get("k")
+	e, _ := c.items.get(c.items.hash("k"), "k")
 	first := e.value.Load()
 	c.put(e, []byte("k"), []byte("second"), 7, 0)
 	c.copies.keep(c, e, first, "decoded first")

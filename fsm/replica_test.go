@@ -208,12 +208,12 @@ func (l *ledger) invariants(tables map[string]*Table) error {
 }
 
 func (c *contents) invariants() error {
-	entries, bytes, linked, cost := 0, 0, 0, int64(0)
+	entries, bytes, linked, timed, cost := 0, 0, 0, 0, int64(0)
 	var err error
 	last := uint64(0)
 	c.sequence.each(func(e *Entry) {
 		key, v := e.Key(), e.value.Load()
-		held, _ := c.items.get(key)
+		held, _ := c.items.get(c.items.hash(key), key)
 		switch {
 		case held != e:
 			err = fmt.Errorf("another entry is under %q", key)
@@ -223,9 +223,9 @@ func (c *contents) invariants() error {
 			err = fmt.Errorf("%q is empty", key)
 		case v.size != e.size:
 			err = fmt.Errorf("%q has a value of %d bytes and says %d", key, v.size, e.size)
-		case (e.slot != 0) != (v.deadline != 0):
-			err = fmt.Errorf("%q with deadline %d: it is in a slot: %v", key, v.deadline, e.slot != 0)
-		case e.slot != 0 && c.deadlines.table[e.slot].number > slotOf(v.deadline):
+		case e.timed != (v.deadline != 0) || e.timed && e.slot == 0:
+			err = fmt.Errorf("%q with deadline %d: it has one: %v, it is in a slot: %v", key, v.deadline, e.timed, e.slot != 0)
+		case e.timed && c.deadlines.table[e.slot].number > slotOf(v.deadline):
 			err = fmt.Errorf("%q with deadline %d is looked at in slot %d", key, v.deadline, c.deadlines.table[e.slot].number)
 		}
 		if err != nil {
@@ -235,8 +235,11 @@ func (c *contents) invariants() error {
 		last = e.number()
 		bytes += len(key) + len(v.Bytes())
 		cost += Cost(len(key), len(v.Bytes()))
-		if v.deadline != 0 {
+		if e.slot != 0 {
 			linked++
+		}
+		if e.timed {
+			timed++
 		}
 	})
 	if err != nil {
@@ -249,11 +252,14 @@ func (c *contents) invariants() error {
 	if c.policy != nil && c.policy.Len() != entries {
 		return fmt.Errorf("%d entries are with the policy, there are %d", c.policy.Len(), entries)
 	}
-	if n := c.items.maps.Load().present.Count(); n > entries || n < entries && !c.items.filling() {
+	if n := c.items.maps.Load().present.Count() + len(c.items.twins.byKey); n > entries || n < entries && !c.items.filling() {
 		return fmt.Errorf("%d entries are found by key, there are %d", n, entries)
 	}
+	if c.deadlines.timed != timed {
+		return fmt.Errorf("%d entries with a deadline are counted, there are %d", c.deadlines.timed, timed)
+	}
 	return c.deadlines.invariants(linked, func(e *Entry) bool {
-		held, _ := c.items.get(e.Key())
+		held, _ := c.items.get(c.items.hash(e.Key()), e.Key())
 		return held == e
 	})
 }
@@ -285,7 +291,7 @@ func (d *deadlines) invariants(linked int, held func(*Entry) bool) error {
 		}
 	}
 	if len(seen) != linked || d.linked != linked {
-		return fmt.Errorf("%d entries are in slots, %d are counted, %d have a deadline", len(seen), d.linked, linked)
+		return fmt.Errorf("%d entries are in slots, %d are counted, %d say so", len(seen), d.linked, linked)
 	}
 	return nil
 }

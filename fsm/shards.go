@@ -1,10 +1,6 @@
 package fsm
 
-import (
-	"math"
-
-	"github.com/cespare/xxhash/v2"
-)
+import "math"
 
 // shards is how many a concurrent-map has.
 const shards = 32
@@ -23,4 +19,4 @@ var shardOf = func() (shard [1 << 10]uint8) {
 }()
 
 // sharding is the index's sharding function.
-func sharding(key string) uint32 { return uint32(shardOf[xxhash.Sum64String(key)>>54]) }
+func sharding(hash uint64) uint32 { return uint32(shardOf[hash>>54]) }

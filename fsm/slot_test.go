@@ -26,7 +26,7 @@ func TestASlotIsFilledAndEmptiedInAnyOrder(t *testing.T) {
 				entries, held[e] = append(entries, e), true
 			} else {
 				i, last := random.IntN(len(entries)), len(entries)-1
-				d.schedule(entries[i], 0, 0)
+				d.remove(entries[i])
 				delete(held, entries[i])
 				entries[i] = entries[last]
 				entries = entries[:last]
@@ -42,7 +42,7 @@ func TestTheIdsOfSlotsAreUsedAgain(t *testing.T) {
 	var window [10]Entry
 	for i := range int64(1000) {
 		e := &window[i%10]
-		d.schedule(e, 0, 0)
+		d.remove(e)
 		d.schedule(e, 1+i*tick, 0)
 		if err := d.invariants(int(min(i+1, 10)), func(*Entry) bool { return true }); err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestAFullChunkStaysWhereItIs(t *testing.T) {
 	}
 	first := d.order[0].at(0)
 	for i := range entries[chunkSize:] {
-		d.schedule(&entries[chunkSize+i], 0, 0)
+		d.remove(&entries[chunkSize+i])
 	}
 	if d.order[0].at(0) != first || d.order[0].size() != chunkSize {
 		t.Error("the first chunk has been copied")

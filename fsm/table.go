@@ -34,14 +34,15 @@ func (t *Table) Lookup(kind command.MapType, key string) (*Entry, *Value) {
 	if c == nil || c.kind != kind {
 		return nil, nil
 	}
-	if e, v := c.front.get(key); v != nil {
+	hash := c.items.hash(key)
+	if e, v := c.front.get(hash, key); v != nil {
 		return e, v
 	}
-	e, ok := c.items.get(key)
+	e, ok := c.items.get(hash, key)
 	if !ok {
 		return nil, nil
 	}
-	c.front.keep(e, c.entries.Load())
+	c.front.keep(hash, e, c.entries.Load())
 	return e, e.value.Load()
 }
 
