@@ -38,6 +38,7 @@ type Machine struct {
 	clock       atomic.Int64
 	expirations atomic.Uint64
 	evictions   atomic.Uint64
+	resets      atomic.Uint64
 }
 
 // New returns an empty machine. deliver may be nil.
@@ -275,11 +276,20 @@ func (m *Machine) table(name []byte) *Table {
 	return t
 }
 
-// Reset empties the machine, for a node that begins another life. Tables stay
-// who they are.
+// Reset empties the machine, for a node that begins another life or makes room
+// for a state that is on its way. Tables stay who they are. Nothing that is a
+// node's own holds on to the entries afterwards: there may be no reader for long
+// whose copy would be the occasion to let go of the others.
 func (m *Machine) Reset() {
+	m.resets.Add(1)
 	m.Adopt(NewBuilder())
+	m.copies.trim()
 }
+
+// Resets is how often the machine has been emptied. It is counted before that is
+// begun, so whoever reads the same number before and after has read a state that
+// was there.
+func (m *Machine) Resets() uint64 { return m.resets.Load() }
 
 // Index is the log index of the last entry applied.
 func (m *Machine) Index() uint64 { return m.index.Load() }

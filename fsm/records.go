@@ -197,6 +197,12 @@ func (b *Builder) origin(r []byte) error {
 	return nil
 }
 
+// Account is what the entries take that have been built so far, and what they may
+// take where the state comes from.
+func (b *Builder) Account() Account {
+	return Account{Used: b.machine.used, Limit: b.machine.limit}
+}
+
 // adoptedBy is c as contents of m, which has what is decoded of all maps.
 func (c *contents) adoptedBy(m *Machine) *contents {
 	if c != nil {
