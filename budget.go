@@ -44,8 +44,13 @@ type budgetSettings struct {
 // GOMEMLIMIT, for instance to nine tenths of it, where the share is a third or
 // more. Under GOMEMLIMIT a process needs 1.10 times the budget with the decoded
 // values, 48 MiB, and what the application needs. New warns when the budget cannot
-// hold. While a node that has fallen far behind is sent the whole state, it holds
-// the former one as well, which may be as much again.
+// hold.
+//
+// A node that has fallen far behind is sent the whole state. If that has no room
+// beside the former one, the former goes first, and until the new one is complete
+// local reads there miss, linearizable reads and writes wait. Only if it is behind
+// by fewer than 8 batches, or its log ends with writes that no majority has, it
+// holds both, which may be twice the budget.
 //
 // What the heap grows by is within a tenth of what is accounted for, and within an
 // eighth where the values have but a few bytes. That is not so of maps with the

@@ -158,7 +158,7 @@ func (m *Map[K, V]) read(ctx context.Context, key K, c Consistency) (Entry[V], e
 	if err := ctx.Err(); err != nil {
 		return Entry[V]{}, ended(ctx, ErrTimeout)
 	}
-	passed := m.cache.node.Passed
+	passed, resets := m.cache.node.Passed, m.cache.node.Resets()
 	if c == Linearizable {
 		if err := m.cache.node.Mark(ctx); err != nil {
 			return Entry[V]{}, err
@@ -170,10 +170,11 @@ func (m *Map[K, V]) read(ctx context.Context, key K, c Consistency) (Entry[V], e
 	}
 	k := value.EncodeKey(key)
 	e, v := m.table.Lookup(m.target.Type, k)
-	if v == nil || passed(v.Deadline()) {
-		if m.cache.closed.Load() {
-			return Entry[V]{}, ErrClosed // it was emptied since the first look
-		}
+	there := v != nil && !passed(v.Deadline())
+	if m.cache.node.Resets() != resets && (c == Linearizable || m.cache.closed.Load()) {
+		return m.read(ctx, key, c) // the replica was emptied since the first look
+	}
+	if !there {
 		m.cache.misses.add()
 		return Entry[V]{}, ErrNotFound
 	}

@@ -44,16 +44,19 @@ type Stats struct {
 	Leader string // NodeID of the leader, empty when none is known
 	Term   uint64 // Raft's
 	// AppliedIndex is the log index of the last entry that this replica has
-	// applied.
+	// applied. It is 0 while it has none because it is being sent all of the state
+	// anew, and had to make room for that.
 	AppliedIndex uint64
 	// Entries is what is resident over all maps, expired entries included
 	// until they leave memory.
 	Entries int
 	// AccountedBytes is what the entries take with all that belongs to them, and
-	// what Raft's log takes where it is in memory.
+	// what Raft's log takes where it is in memory. While this node is sent all of the
+	// state, what has come of it counts as well.
 	AccountedBytes int64
 	// BudgetBytes is what AccountedBytes may reach: what the smallest budget of
-	// all nodes leaves for entries, and this node's share for the log.
+	// all nodes leaves for entries, and this node's share for the log. While this
+	// node is sent all of the state, it is what this node has for it.
 	BudgetBytes int64
 	// BudgetOf is the NodeID of the node with the smallest budget, empty while
 	// none is known.

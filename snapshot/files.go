@@ -101,15 +101,18 @@ func (f *Files) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if f.boot != nil && f.boot.meta.ID == id {
 		in, ok = f.boot.in, true
 	}
-	if ok {
-		f.opened = in
-	}
 	f.mu.Unlock()
 	meta, from, err := f.FileSnapshotStore.Open(id)
 	if err != nil {
+		if ok {
+			in.Cancel()
+		}
 		return nil, nil, fmt.Errorf("%s: %w", filepath.Join(f.dir, id), err)
 	}
 	if ok {
+		f.mu.Lock()
+		f.opened = in
+		f.mu.Unlock()
 		return meta, io.NopCloser(noBytes{}), from.Close()
 	}
 	if err := readLabel(from, meta, f.cfg.Cluster()); err != nil {

@@ -18,8 +18,11 @@ import (
 // records collects what comes, and is an Incoming.
 type records struct {
 	*snapshot.Decoder
-	got [][]byte
+	got       [][]byte
+	cancelled int
 }
+
+func (r *records) Cancel() { r.cancelled++ }
 
 func receive(*raft.SnapshotMeta) snapshot.Incoming {
 	r := &records{}
@@ -112,7 +115,17 @@ func TestFilesReceive(t *testing.T) {
 // A stream that is damaged, cut off or foreign leaves no snapshot.
 func TestFilesRefuse(t *testing.T) {
 	dir := t.TempDir()
-	f := filesIn(t, dir)
+	cfg := filesConfig(dir)
+	came, begin := []*records(nil), cfg.Receive
+	cfg.Receive = func(m *raft.SnapshotMeta) snapshot.Incoming {
+		in := begin(m)
+		came = append(came, in.(*records))
+		return in
+	}
+	f, err := snapshot.NewFiles(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	f.Started()
 	whole := streamOf(t, "the state")
 	damaged := bytes.Clone(whole)
@@ -128,6 +141,9 @@ func TestFilesRefuse(t *testing.T) {
 		}
 		if err := sink.Cancel(); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		if n := came[len(came)-1].cancelled; n != 1 {
+			t.Errorf("%s: what came was cancelled %d times", name, n)
 		}
 	}
 	if left, err := os.ReadDir(filepath.Join(dir, "snapshots")); err != nil || len(left) != 0 {

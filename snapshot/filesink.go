@@ -68,16 +68,27 @@ func (s *fileSink) Close() error {
 			s.in = s.store.cfg.Receive(&s.meta) // nothing came: it will say so
 		}
 		if err := s.in.Close(); err != nil {
+			s.in.Cancel()
 			return errors.Join(fmt.Errorf("receiving snapshot %s: %w", s.meta.ID, err), s.SnapshotSink.Cancel())
 		}
 	}
+	if err := s.finish(); err != nil {
+		if s.in != nil {
+			s.in.Cancel()
+		}
+		return err
+	}
+	s.store.keep(s)
+	return nil
+}
+
+func (s *fileSink) finish() error {
 	if err := s.SnapshotSink.Close(); err != nil {
 		return err
 	}
 	if err := s.store.cfg.Reached(s.meta.Index); err != nil {
 		return fmt.Errorf("snapshot %s: %w", s.meta.ID, err)
 	}
-	s.store.keep(s)
 	return nil
 }
 
@@ -88,5 +99,8 @@ func (s *fileSink) Cancel() error {
 	}
 	s.closed = true
 	s.unwatch()
+	if s.in != nil {
+		s.in.Cancel()
+	}
 	return s.SnapshotSink.Cancel()
 }

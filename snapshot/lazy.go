@@ -31,6 +31,9 @@ type Incoming interface {
 	io.Writer
 	// Close is an error unless the whole stream has come.
 	Close() error
+	// Cancel says that nothing will become of what has come. It is called for every
+	// one that will not be restored, whether Close has been called or not.
+	Cancel()
 }
 
 // Lazy is a raft.SnapshotStore for a node whose state is all in memory. Taking
@@ -187,6 +190,7 @@ func (s *lazySink) Close() error {
 	}
 	if s.in != nil {
 		if err := s.in.Close(); err != nil {
+			s.in.Cancel()
 			return fmt.Errorf("receiving snapshot %s: %w", s.meta.ID, err)
 		}
 	}
@@ -202,6 +206,9 @@ func (s *lazySink) Close() error {
 // Cancel implements raft.SnapshotSink. What has come is forgotten.
 func (s *lazySink) Cancel() error {
 	s.stopWatching()
+	if s.in != nil {
+		s.in.Cancel()
+	}
 	s.in = nil
 	return nil
 }

@@ -34,8 +34,11 @@ func (s *state) Close()                             { s.closed++ }
 // arriving collects a stream; it is whole if it ends with an exclamation mark.
 type arriving struct {
 	bytes.Buffer
-	meta raft.SnapshotMeta
+	meta      raft.SnapshotMeta
+	cancelled int
 }
+
+func (a *arriving) Cancel() { a.cancelled++ }
 
 func (a *arriving) Close() error {
 	if !bytes.HasSuffix(a.Bytes(), []byte("!")) {
@@ -48,6 +51,7 @@ type lazyBench struct {
 	*snapshot.Lazy
 	state   *state
 	stalled atomic.Int32
+	came    *arriving // the last one
 }
 
 func newLazyBench() *lazyBench {
@@ -57,9 +61,20 @@ func newLazyBench() *lazyBench {
 			return nil, errors.New("no cut now")
 		}
 		return b.state, nil
-	}, func(m *raft.SnapshotMeta) snapshot.Incoming { return &arriving{meta: *m} },
+	}, func(m *raft.SnapshotMeta) snapshot.Incoming {
+		b.came = &arriving{meta: *m}
+		return b.came
+	},
 		func() { b.stalled.Add(1) }, 10*time.Second)
 	return b
+}
+
+// cancelled checks how often what came last was told that nothing becomes of it.
+func (b *lazyBench) cancelled(t *testing.T, want int) {
+	t.Helper()
+	if b.came.cancelled != want {
+		t.Errorf("what came was cancelled %d times, want %d", b.came.cancelled, want)
+	}
 }
 
 func (b *lazyBench) create(t *testing.T, index uint64) raft.SnapshotSink {
@@ -126,12 +141,14 @@ func TestASnapshotIsReceivedWholeOrNotAtAll(t *testing.T) {
 		if err := sink.Close(); !errors.Is(err, snapshot.ErrDamaged) || b.latest(t) != nil {
 			t.Errorf("%q: %v, and there is %v", cut, err, b.latest(t))
 		}
+		b.cancelled(t, 1)
 	}
 	cancelled := b.create(t, 7)
 	_, err := io.WriteString(cancelled, "all of it!")
 	if err := errors.Join(err, cancelled.Cancel()); err != nil || b.latest(t) != nil {
 		t.Errorf("%v, and there is %v", err, b.latest(t))
 	}
+	b.cancelled(t, 1)
 	sink := b.create(t, 7)
 	_, err = io.WriteString(sink, "all of it!")
 	if err := errors.Join(err, sink.Close()); err != nil {
@@ -148,6 +165,7 @@ func TestASnapshotIsReceivedWholeOrNotAtAll(t *testing.T) {
 	if !ok || in.(*arriving).String() != "all of it!" || in.(*arriving).meta.Index != 7 {
 		t.Errorf("%v, %v", in, ok)
 	}
+	b.cancelled(t, 0)
 	if _, again := b.Received(); again {
 		t.Error("received twice")
 	}

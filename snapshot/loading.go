@@ -166,6 +166,7 @@ func (f *Files) load(meta *raft.SnapshotMeta) (Incoming, error) {
 		err = fmt.Errorf("it has %d bytes, and should have %d", n+labelSize, meta.Size)
 	}
 	if err != nil {
+		in.Cancel()
 		return nil, fmt.Errorf("%s: %w", state, err)
 	}
 	return in, nil

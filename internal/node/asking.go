@@ -27,6 +27,11 @@ func (n *Node) Mark(ctx context.Context) error {
 	return err
 }
 
+// Resets is how often this replica has been emptied. What was read between two
+// calls that agree was read from a whole state: Mark may return, and before its
+// caller looks, the state is dropped.
+func (n *Node) Resets() uint64 { return n.machine.Resets() }
+
 // Passed reports whether a deadline has passed for a local read.
 func (n *Node) Passed(deadline int64) bool { return deadline != 0 && n.clock.passed(deadline) }
 
@@ -66,7 +71,8 @@ func (n *Node) Ready(ctx context.Context) error {
 		if err != nil && (ctx.Err() != nil || !errors.Is(err, ErrUnknownOutcome) || errors.Is(err, ErrClosed)) {
 			return n.notReady(err)
 		}
-		if l := n.life.Load(); l != nil && err == nil { // else a life has ended, and the next begins
+		l := n.life.Load()
+		if l != nil && err == nil && !l.replica.emptied.Load() { // else a life has ended, and the next begins
 			if suffrage, ok := l.suffrage(); ok && suffrage == raft.Voter && l.isEstablished(ctx) {
 				return nil
 			}

@@ -35,6 +35,7 @@ const (
 	askLeave                  // let me go
 	askTime                   // I have come back: let me hear the time
 	askHear                   // hear what was read here
+	askState                  // I have no state any more: be able to send me yours
 )
 
 // question is one node's to another, about clusters.
@@ -47,6 +48,7 @@ type question struct {
 	Budget      int64            // what it can give to entries, in bytes
 	Named       bool             // its user has named that
 	Reads       []byte           // see command.AppendReads
+	Index, Term uint64           // the last entry of its log, where it asks for the state
 }
 
 // answer always says who answers and what that node knows.
@@ -146,6 +148,8 @@ func (l *life) reply(q *question) answer {
 		l.proposer.tellTime()
 	case askHear:
 		err = l.hear(q)
+	case askState:
+		err = l.provide(q)
 	default:
 		err = fmt.Errorf("question %d is unknown here", q.Ask)
 	}

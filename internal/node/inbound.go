@@ -60,6 +60,8 @@ type inbound struct {
 	ctx   context.Context // done once Close has begun
 	stop  context.CancelFunc
 	conns sync.WaitGroup
+
+	refusal func(command any) (raft.RPCResponse, bool) // answers what raft is not to be asked, if not nil
 }
 
 func newInbound(stream *wire.Stream, term func() uint64, log logger) *inbound {
@@ -213,6 +215,11 @@ func commandOf(kind byte) any {
 
 // ask has raft answer an RPC.
 func (in *inbound) ask(rpc raft.RPC) (raft.RPCResponse, error) {
+	if in.refusal != nil {
+		if a, refused := in.refusal(rpc.Command); refused {
+			return a, nil
+		}
+	}
 	answer := make(chan raft.RPCResponse, 1)
 	rpc.RespChan = answer
 	if beat := in.beat.Load(); beat != nil && isHeartbeat(rpc.Command) {

@@ -58,6 +58,7 @@ type life struct {
 	stream     *wire.Stream
 	logOver    chan struct{} // of one: the log has grown beyond its limit
 	begun      atomic.Bool   // raft has goroutines of its own
+	wanted     atomic.Bool   // a follower waits for the state, and the log is to be trimmed for it
 	awaited    atomic.Int64  // bytes that a batch waits for the log to have room for
 	severed    chan struct{} // closed when nobody can hear this life any more
 	replica    *replica
@@ -113,7 +114,8 @@ func (n *Node) begin() (*life, error) {
 	l.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: l.inbound, MaxPool: 3, MaxRPCsInFlight: 2, Timeout: raftTimeout, Logger: l.raftLog})
 	l.replica = &replica{id: l.id(), machine: n.machine, clock: n.clock, failed: n.fail, restored: n.restored, durable: n.home != nil, ctx: l.ctx, term: term,
-		reconfigured: l.news.configured}
+		reconfigured: l.news.configured, budget: n.cfg.Budget.Entries, logger: n.log}
+	l.inbound.refusal = l.replica.refusal
 	if err := l.start(); err != nil {
 		l.cancel()
 		return nil, errors.Join(err, l.transport.Close())
@@ -155,7 +157,7 @@ func (l *life) startRaft() (err error) {
 		}
 	}()
 	begun := func() { l.begun.Store(true) }
-	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, l.log, l.stable, l.snapshots, transport{l.transport, l.ctx, l.stream.Dial, l.inbound, l.news, begun})
+	l.raft, err = raft.NewRaft(raftConfig(l, l.raftLog), l.replica, attentive{l.log, l.replica}, l.stable, l.snapshots, transport{l.transport, l.ctx, l.stream.Dial, l.inbound, l.news, begun})
 	return err
 }
 

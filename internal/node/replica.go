@@ -29,12 +29,17 @@ type replica struct {
 	restored     func()          // called when the state has been replaced
 	reconfigured func()          // called when a configuration is committed
 	broken       bool            // on raft's goroutine only
+	budget       int64           // for entries, in bytes, of this node
+	logger       logger
 
 	mu    sync.Mutex // held while an entry is applied, so that a cut is between two
 	at    position
 	votes bool        // this node has been given its vote, as far as has been applied here
 	open  *replicaCut // that is being sent, or nil
 	ended time.Time   // when the last one was
+
+	coming  *incoming   // the state that is being built, or waits to be restored
+	emptied atomic.Bool // the state has made room for one that has not come yet; set with mu held
 
 	asOf    atomic.Pointer[asOf] // what the leader had committed when it was asked, nil before
 	current atomic.Bool          // a stamp that is newer has been applied, or this node leads
@@ -58,11 +63,15 @@ func (r *replica) Apply(log *raft.Log) any {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.emptied.Load() {
+		return nil // the state that comes has it: see fit
+	}
 	if err := r.machine.Apply(log.Index, log.Data); err != nil {
 		r.broken = true
 		r.failed(err)
 		return nil
 	}
+	r.fit(0)
 	r.at.index, r.at.term = log.Index, log.Term
 	r.stamped(r.machine.Clock(), log.Index, log.Term)
 	return nil
@@ -125,6 +134,9 @@ func (r *replica) learned(term, commit uint64) {
 func (r *replica) StoreConfiguration(index uint64, configuration raft.Configuration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.emptied.Load() {
+		return // likewise
+	}
 	var entry raft.Log
 	if err := r.log.GetLog(index, &entry); err != nil {
 		r.broken = true
@@ -146,11 +158,14 @@ func (r *replica) configured(at position) {
 // Snapshot implements raft.FSM. In memory what it takes is a mark: see
 // snapshot.Lazy. On disk it is the state of this moment.
 func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.emptied.Load() {
+		return nil, errEmptied
+	}
 	if !r.durable {
 		return mark{}, nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	c, err := r.machine.Cut()
 	if err != nil {
 		return nil, err
@@ -185,7 +200,7 @@ func (mark) Persist(sink raft.SnapshotSink) error { return snapshot.Mark(sink) }
 func (mark) Release() {}
 
 // Restore implements raft.FSM. The state has been built while it came, so
-// nothing can go wrong any more, and a reader sees the old one until then.
+// nothing can go wrong any more. A reader sees the old one until then, or none.
 func (r *replica) Restore(rc io.ReadCloser) error {
 	in, ok := r.store.Received()
 	if !ok {
@@ -195,6 +210,8 @@ func (r *replica) Restore(rc io.ReadCloser) error {
 	r.mu.Lock()
 	r.machine.Adopt(s.builder)
 	r.configured(s.at)
+	r.coming = nil
+	r.emptied.Store(false)
 	r.mu.Unlock()
 	r.restored()
 	return rc.Close()
@@ -204,6 +221,9 @@ func (r *replica) Restore(rc io.ReadCloser) error {
 func (r *replica) cut() (snapshot.Cut, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.emptied.Load() {
+		return nil, errEmptied
+	}
 	c, err := r.machine.Cut()
 	if err != nil {
 		return nil, err
@@ -246,18 +266,4 @@ func (c *replicaCut) end() {
 		c.replica.open, c.replica.ended = nil, time.Now()
 		c.replica.log.Unpin()
 	}
-}
-
-// incoming builds a state beside the one in use.
-type incoming struct {
-	*snapshot.Decoder
-	builder *fsm.Builder
-	at      position
-}
-
-func newIncoming(meta *raft.SnapshotMeta) snapshot.Incoming {
-	b := fsm.NewBuilder()
-	at := position{index: meta.Index, term: meta.Term,
-		configuration: meta.Configuration.Clone(), configurationIndex: meta.ConfigurationIndex}
-	return &incoming{Decoder: snapshot.NewDecoder(b.Record), builder: b, at: at}
 }

@@ -96,6 +96,9 @@ func spread(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // settle sees that this node gets a vote once it has caught up.
 func (s *seeker) settle(ctx context.Context, leader leader) time.Duration {
+	if s.stateless(ctx, leader) {
+		return spread(2 * seekPause)
+	}
 	untimed := s.untimed(ctx, leader)
 	suffrage, ok := s.suffrage()
 	if ok && suffrage == raft.Voter {
@@ -136,6 +139,20 @@ func (s *seeker) catchesUp(ctx context.Context, commit uint64) bool {
 			return false
 		}
 	}
+}
+
+// stateless reports whether this node has no state: nothing else is of interest then.
+// If none is coming the leader is asked to see to it that it can send its own.
+func (s *seeker) stateless(ctx context.Context, leader leader) bool {
+	last, waiting := s.replica.waiting()
+	if waiting {
+		q := s.question(askState)
+		q.Index, q.Term = last.index, last.term
+		if a, err := s.exchange(ctx, leader.addr, q); err != nil || !a.Granted {
+			s.node.log.Debug("asking for the state", "reason", a.Reason, "error", err)
+		}
+	}
+	return s.replica.emptied.Load()
 }
 
 // untimed reports whether this node does not know yet what the time is, because

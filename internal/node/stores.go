@@ -51,7 +51,7 @@ func (l *life) openStores() (resumed bool, err error) {
 	if home == nil {
 		l.log = logstore.NewRing(limit, over)
 		l.stable = raft.NewInmemStore()
-		l.lazy = snapshot.NewLazy(l.replica.cut, newIncoming, l.stream.SeverInbound, stalledFor)
+		l.lazy = snapshot.NewLazy(l.replica.cut, l.replica.receive, l.stream.SeverInbound, stalledFor)
 		l.snapshots = l.lazy
 		return false, nil
 	}
@@ -88,7 +88,7 @@ func advised(err error, dir string) error {
 // must go on from there.
 func (l *life) openSnapshots() (err error) {
 	l.files, err = snapshot.NewFiles(snapshot.FilesConfig{Dir: l.node.home.dir, Cluster: func() uint64 { return uint64(l.cluster()) },
-		Receive: newIncoming, Reached: l.disk.Reach, Stalled: l.stream.SeverInbound, Patient: stalledFor, Log: l.raftLog})
+		Receive: l.replica.receive, Reached: l.disk.Reach, Stalled: l.stream.SeverInbound, Patient: stalledFor, Log: l.raftLog})
 	if err != nil {
 		return err
 	}

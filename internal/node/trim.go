@@ -34,12 +34,17 @@ func (l *life) trimLog() {
 			return
 		case <-l.logOver:
 		}
+		if l.replica.emptied.Load() {
+			pause(l.ctx, trimPause)
+			notify(l.logOver) // when the state has come
+			continue
+		}
 		if l.files != nil {
 			l.trimDisk()
 			pause(l.ctx, trimPause)
 			continue
 		}
-		if l.log.Bytes() <= l.node.cfg.LogLimit {
+		if l.log.Bytes() <= l.node.cfg.LogLimit && !l.wanted.Load() {
 			continue
 		}
 		if !l.lazy.Receiving() && !l.transferring() {
@@ -55,10 +60,14 @@ func (l *life) trimLog() {
 }
 
 // trimNow leaves half of the limit, so that a follower which is only a little
-// behind gets entries and not the whole state.
+// behind gets entries and not the whole state. For one that waits for the state it
+// leaves half of what there is.
 func (l *life) trimNow() error {
 	c := l.raft.ReloadableConfig()
 	c.TrailingLogs = l.log.Tail(l.node.cfg.LogLimit / 2)
+	if l.wanted.Swap(false) {
+		c.TrailingLogs = min(c.TrailingLogs, l.log.Tail(l.log.Bytes()/2))
+	}
 	if err := l.raft.ReloadConfig(c); err != nil {
 		return err
 	}
@@ -72,7 +81,7 @@ func (l *life) trimNow() error {
 func (l *life) trimDisk() {
 	newest := l.files.Newest()
 	enough := max(l.node.cfg.LogLimit, newest.Size)
-	if l.disk.BytesAfter(newest.Index) <= enough {
+	if l.disk.BytesAfter(newest.Index) <= enough && !l.wanted.Load() {
 		return
 	}
 	keep := newest.Index
