@@ -220,6 +220,11 @@ func (in *inbound) ask(rpc raft.RPC) (raft.RPCResponse, error) {
 			return a, nil
 		}
 	}
+	if q, ok := rpc.Command.(*raft.InstallSnapshotRequest); ok {
+		if err := in.announce(q); err != nil {
+			return raft.RPCResponse{}, err
+		}
+	}
 	answer := make(chan raft.RPCResponse, 1)
 	rpc.RespChan = answer
 	if beat := in.beat.Load(); beat != nil && isHeartbeat(rpc.Command) {
@@ -237,6 +242,18 @@ func (in *inbound) ask(rpc raft.RPC) (raft.RPCResponse, error) {
 	case <-in.ctx.Done():
 		return raft.RPCResponse{}, net.ErrClosed
 	}
+}
+
+// announce has raft follow whoever sends it a state before it receives that.
+//
+// The schedule it is for, in raft 1.8.0: a node that was cut off stands for election,
+// and what it hears first of the leader of its term is that this sends it its state.
+// Raft takes note of who leads, and goes on standing. The transfer breaks off, and the
+// leader dies. From then on the node refuses everybody its vote, because there is a
+// leader, which it would forget as a follower alone: of three, nobody is ever elected.
+func (in *inbound) announce(q *raft.InstallSnapshotRequest) error {
+	_, err := in.ask(raft.RPC{Command: &raft.AppendEntriesRequest{RPCHeader: q.RPCHeader, Term: q.Term}})
+	return err
 }
 
 // isHeartbeat tells an append that says no more than that there is a leader.

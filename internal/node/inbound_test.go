@@ -332,6 +332,30 @@ func TestGarbledRPCsDoNotEndTheProcess(t *testing.T) {
 	}
 }
 
+// Raft hears from whoever sends it a state first that this leads: see announce.
+func TestWhoSendsAStateIsFollowed(t *testing.T) {
+	in := newInbound(nil, nil, nil)
+	var heard []any
+	heeding := make(chan struct{})
+	go func() {
+		defer close(heeding)
+		for range 2 {
+			rpc := <-in.rpcs
+			heard = append(heard, rpc.Command)
+			rpc.Respond(nil, nil)
+		}
+	}()
+	q := installs(func(*raft.InstallSnapshotRequest) {})
+	if _, err := in.ask(raft.RPC{Command: q}); err != nil {
+		t.Fatal(err)
+	}
+	in.stop()
+	<-heeding
+	if a, ok := heard[0].(*raft.AppendEntriesRequest); !ok || !isHeartbeat(a) || a.Term != q.Term || !bytes.Equal(a.Addr, q.Addr) || heard[1] != q {
+		t.Errorf("raft hears %T %+v, %T", heard[0], heard[0], heard[1])
+	}
+}
+
 // The schedule: somebody who leads no more, or never has, announces a state that
 // never comes. Raft would wait for it, and for nothing else.
 func TestAStateThatNeverComesDoesNotHoldRaftUp(t *testing.T) {
