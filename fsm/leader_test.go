@@ -42,12 +42,20 @@ func (l *leading) batch(d command.Decisions, ops ...op) []command.Result {
 	return l.delivered
 }
 
-// settle proposes operations until each has an answer.
+// settle proposes operations until each has an answer. One alone has it after a few
+// rounds, mostly two. Of several, one more with every further round, and it may take
+// as many.
+//
+// The schedule: a map of one entry, or one that shares what maps without eviction
+// have left, room for an entry or two. All that may go is offered, which is that
+// entry, and the first operation takes its place. The second needs the place of what
+// the first has just written, which was not there to be offered.
 func (l *leading) settle(ops ...op) (codes map[command.Code]int) {
 	l.t.Helper()
 	codes = make(map[command.Code]int)
+	most := 4 + len(ops)
 	for round := 1; len(ops) > 0; round++ {
-		if round > 8 { // with other costs or seeds it is mostly two, and now and then more than five
+		if round > most {
 			l.t.Fatalf("%d operations are still to come again after %d rounds", len(ops), round-1)
 		}
 		l.most = max(l.most, round)
