@@ -84,12 +84,16 @@ func (r *replica) grown(in *incoming, account fsm.Account, atLeast int64) error 
 	return nil
 }
 
-// account is what the entries take, and those of a state that is being built. Both
-// are of one moment.
+// account is what the entries take, with what an open transfer keeps of others, and
+// those of a state that is being built. All of it is of one moment: what leaves the
+// entries may be what the transfer keeps from then on.
 func (r *replica) account() (used, coming fsm.Account, receiving bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	used = r.machine.Account()
+	if r.open != nil {
+		used.Used += r.open.Undo()
+	}
 	if r.coming == nil {
 		return used, fsm.Account{}, false
 	}

@@ -39,7 +39,9 @@ func (n *Node) Status() Status {
 	if l == nil {
 		return s
 	}
-	s.Accounted += n.cfg.Budget.Log - l.room()
+	if l.disk == nil {
+		s.Accounted += l.log.Bytes()
+	}
 	leader, _ := l.raft.LeaderWithID()
 	suffrage, member := l.suffrage()
 	s.ID, s.Leader = string(l.id()), string(leader)
