@@ -13,9 +13,6 @@ const (
 	// itself before its turn comes, which is soon then.
 	tellMost  = 250 * time.Millisecond
 	tellLeast = 25 * time.Millisecond
-	// tellIdle is how often it looks whether there is something to tell, when there was
-	// nothing.
-	tellIdle = time.Second
 	// tellRate is how many bytes per second that may take.
 	tellRate = 128 << 10
 )
@@ -32,16 +29,13 @@ func (l *life) tellReads() {
 		machine.Notice(follows)
 		pause(l.ctx, every)
 		if !follows {
-			every = tellIdle
+			every = tellMost
 			continue
 		}
-		told := l.tell(leader, min(command.MaxReads, int(tellRate*every.Seconds())))
+		l.tell(leader, min(command.MaxReads, int(tellRate*every.Seconds())))
 		former := evicted
 		evicted = machine.Evictions()
 		every = tellPause(every, int64(evicted-former), int64(machine.Account().Entries))
-		if !told && evicted == former {
-			every = tellIdle
-		}
 	}
 }
 
@@ -53,18 +47,16 @@ func tellPause(last time.Duration, evicted, entries int64) time.Duration {
 	return min(max(last*time.Duration(entries/100+1)/time.Duration(evicted), tellLeast), tellMost)
 }
 
-// tell reports whether there was anything to tell.
-func (l *life) tell(leader leader, most int) bool {
+func (l *life) tell(leader leader, most int) {
 	q := l.question(askHear)
 	if q.Reads = l.node.machine.Reads(most); len(q.Reads) == 0 {
-		return false
+		return
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, time.Second)
 	defer cancel()
 	if _, err := l.exchange(ctx, leader.addr, q); err != nil {
 		l.node.log.Debug("telling the leader what was read", "error", err)
 	}
-	return true
 }
 
 // hear takes in what was read on a member.
