@@ -68,10 +68,10 @@ func newPipeline(life context.Context, conn net.Conn, news *news) *pipeline {
 		wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	p.watch = time.AfterFunc(time.Hour, p.check)
 	p.watch.Reset(raftTimeout)
+	news.add(p) // before anything that may end it, and so remove it
 	p.stop = context.AfterFunc(life, p.end)
 	p.tasks.Go(p.tellOn)
 	p.tasks.Go(p.listen)
-	news.add(p)
 	return p
 }
 

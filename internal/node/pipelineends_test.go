@@ -220,3 +220,24 @@ func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 		}
 	})
 }
+
+// The schedule: the follower's answer to the dial is followed by the end of the
+// connection, before newPipeline has returned. A pipeline that is noted only then is
+// noted for as long as the life lasts, with its buffer.
+func TestAPipelineThatHasEndedIsForgotten(t *testing.T) {
+	over, end := context.WithCancel(t.Context())
+	end()
+	for range 2000 {
+		n := newNews()
+		here, there := net.Pipe()
+		_ = there.Close()
+		p := newPipeline(over, here, n)
+		<-p.ended
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if len(n.pipelines) != 0 {
+			t.Fatal("it is still told of what is committed")
+		}
+	}
+}
