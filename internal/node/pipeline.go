@@ -51,8 +51,9 @@ type pipeline struct {
 	answered chan raft.AppendFuture
 	asked    atomic.Uint64 // how many requests have been sent
 	heard    atomic.Uint64 // and answered
-	before   uint64        // asked, when this was last looked at
-	watch    *time.Timer   // that looks
+	watch    *time.Timer   // looks at these, and notes
+	before   uint64        // asked
+	former   uint64        // and heard
 
 	due   atomic.Pointer[place] // what the follower should know
 	wake  chan struct{}         // when it may be told
@@ -157,19 +158,23 @@ func (p *pipeline) pass(x *exchange, a *appends.Answer) bool {
 	}
 }
 
-// check looks whether all that had been asked a while ago has been answered. (A
-// deadline for each request would cost more than all else that is done for it here.)
+// check looks whether anything has been answered since the last time, if there was
+// something to answer. (A deadline for each request would cost more than all else
+// that is done for it here.) A follower whose disk takes three seconds for each of
+// two requests answers in time: raft's own deadline, too, begins with the answer to
+// the former one.
 func (p *pipeline) check() {
 	select {
 	case <-p.ended:
 		return
 	default:
 	}
-	if p.heard.Load() < p.before {
+	heard := p.heard.Load()
+	if heard == p.former && heard < p.before {
 		p.end()
 		return
 	}
-	p.before = p.asked.Load()
+	p.before, p.former = p.asked.Load(), heard
 	p.watch.Reset(raftTimeout)
 }
 

@@ -241,3 +241,25 @@ func TestAPipelineThatHasEndedIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// A follower that is slow, and answers, has two requests waiting all the time. Each
+// answer is in time, counted from the one before.
+func TestAPipelineToASlowDiskGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := pipelineTo(t, t.Context(), newNews())
+		var stopped atomic.Bool
+		f.answer = func(q *raft.AppendEntriesRequest) (appends.Answer, bool) {
+			time.Sleep(raftTimeout * 3 / 5)
+			return appends.Answer{AppendEntriesResponse: raft.AppendEntriesResponse{Term: q.Term, Success: true}}, !stopped.Load()
+		}
+		for n := range uint64(50) {
+			if _, err := p.AppendEntries(request(n), new(raft.AppendEntriesResponse)); err != nil {
+				t.Fatalf("request %d: %v", n, err)
+			}
+		}
+		stopped.Store(true)
+		if time.Sleep(4 * raftTimeout); !p.over() {
+			t.Error("it goes on when there are no more answers")
+		}
+	})
+}
