@@ -143,12 +143,14 @@ func (p *pipeline) listen() {
 	}
 }
 
-// pass gives raft an answer. False means that none is wanted any more.
+// pass gives raft an answer. False means that none is wanted any more. What failed
+// is no success, whatever else is said: raft does not look at the error.
 func (p *pipeline) pass(x *exchange, a *appends.Answer) bool {
-	*x.response = a.AppendEntriesResponse
 	if a.Failure != "" {
 		x.err = errors.New(a.Failure)
+		a.Success = false
 	}
+	*x.response = a.AppendEntriesResponse
 	close(x.done)
 	select {
 	case p.answered <- x:
@@ -192,10 +194,15 @@ func (p *pipeline) end() {
 func (p *pipeline) Consumer() <-chan raft.AppendFuture { return p.answered }
 
 // Close implements raft.AppendPipeline.
+//
+// That it has ended is said again. The schedule: it ends by itself, a barrier has
+// raft send something, and that is how raft comes to know; so it is spent, and what
+// had been on its way would wait for raft's timer.
 func (p *pipeline) Close() error {
 	p.stop()
 	p.end()
 	p.tasks.Wait()
+	notify(p.news.changed)
 	return nil
 }
 

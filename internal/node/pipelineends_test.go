@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -173,6 +174,11 @@ func TestAPipelineEnds(t *testing.T) {
 			return a, true
 		}, 0, false},
 		"a failure": {func(q *raft.AppendEntriesRequest) (appends.Answer, bool) { return appends.Answer{Failure: "no"}, true }, 0, false},
+		"a success that failed": {func(q *raft.AppendEntriesRequest) (appends.Answer, bool) {
+			a := success(q)
+			a.Failure = "no"
+			return a, true
+		}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -185,6 +191,9 @@ func TestAPipelineEnds(t *testing.T) {
 				time.Sleep(c.after)
 				if p.over() == c.goesOn {
 					t.Fatalf("it goes on: %v", !c.goesOn)
+				}
+				if strings.Contains(name, "fail") && x.Response().Success {
+					t.Error("raft takes it for a success")
 				}
 				if name == "a failure" && (x.Error() == nil || x.Error().Error() != "no") {
 					t.Errorf("it failed with %v", x.Error())
@@ -260,6 +269,29 @@ func TestAPipelineToASlowDiskGoesOn(t *testing.T) {
 		stopped.Store(true)
 		if time.Sleep(4 * raftTimeout); !p.over() {
 			t.Error("it goes on when there are no more answers")
+		}
+	})
+}
+
+// Raft has to send again what was on its way when a pipeline ended, and can only
+// once it has closed it.
+func TestRaftIsStirredWhenItHasClosedAPipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNews()
+		p, f := pipelineTo(t, t.Context(), n)
+		<-n.changed // it is there
+		_ = f.conn.Close()
+		if !p.over() {
+			t.Error("it goes on")
+		}
+		<-n.changed // it has ended
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-n.changed:
+		default:
+			t.Error("nothing is said")
 		}
 	})
 }
