@@ -35,6 +35,7 @@ const (
 // another one has replaced comes upon it.
 type pipeline struct {
 	conn net.Conn
+	lost func() // called when the connection has failed, before raft can know
 	news *news
 	stop func() bool // ends the wait for the life's end
 
@@ -62,8 +63,8 @@ type pipeline struct {
 	tasks sync.WaitGroup
 }
 
-func newPipeline(life context.Context, conn net.Conn, news *news) *pipeline {
-	p := &pipeline{conn: conn, news: news,
+func newPipeline(life context.Context, conn net.Conn, lost func(), news *news) *pipeline {
+	p := &pipeline{conn: conn, lost: lost, news: news,
 		turn: make(chan struct{}, 1), to: bufio.NewWriterSize(conn, pipelineBuffer),
 		open: make(chan *exchange, pipelineDepth), answered: make(chan raft.AppendFuture),
 		wake: make(chan struct{}, 1), ended: make(chan struct{})}
@@ -130,6 +131,9 @@ func (p *pipeline) listen() {
 		var a appends.Answer
 		if err := appends.ReadAnswer(from, &a); err != nil {
 			a = appends.Answer{Failure: err.Error()}
+			if !p.isOver() {
+				p.lost()
+			}
 		}
 		select {
 		case x := <-p.open:
@@ -166,18 +170,26 @@ func (p *pipeline) pass(x *exchange, a *appends.Answer) bool {
 // two requests answers in time: raft's own deadline, too, begins with the answer to
 // the former one.
 func (p *pipeline) check() {
-	select {
-	case <-p.ended:
+	if p.isOver() {
 		return
-	default:
 	}
 	heard := p.heard.Load()
 	if heard == p.former && heard < p.before {
+		p.lost()
 		p.end()
 		return
 	}
 	p.before, p.former = p.asked.Load(), heard
 	p.watch.Reset(raftTimeout)
+}
+
+func (p *pipeline) isOver() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // end makes an end of it, and waits for nothing.

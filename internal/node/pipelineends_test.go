@@ -34,7 +34,7 @@ func pipelineTo(t *testing.T, life context.Context, n *news) (*pipeline, *follow
 	f := &follower{conn: there, answer: func(q *raft.AppendEntriesRequest) (appends.Answer, bool) {
 		return appends.Answer{AppendEntriesResponse: raft.AppendEntriesResponse{Term: q.Term, Success: true}}, true
 	}}
-	p := newPipeline(life, here, n)
+	p := newPipeline(life, here, func() {}, n)
 	var running sync.WaitGroup
 	running.Go(func() { f.run(t) })
 	running.Go(func() { // plays raft
@@ -240,7 +240,7 @@ func TestAPipelineThatHasEndedIsForgotten(t *testing.T) {
 		n := newNews()
 		here, there := net.Pipe()
 		_ = there.Close()
-		p := newPipeline(over, here, n)
+		p := newPipeline(over, here, func() {}, n)
 		<-p.ended
 		if err := p.Close(); err != nil {
 			t.Error(err)
