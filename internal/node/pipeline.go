@@ -102,6 +102,7 @@ func (p *pipeline) send(args *raft.AppendEntriesRequest, resp *raft.AppendEntrie
 	}
 	p.asked.Add(1)
 	if err := p.write(args); err != nil {
+		p.lose()
 		p.end()
 		return nil, err
 	}
@@ -131,9 +132,7 @@ func (p *pipeline) listen() {
 		var a appends.Answer
 		if err := appends.ReadAnswer(from, &a); err != nil {
 			a = appends.Answer{Failure: err.Error()}
-			if !p.isOver() {
-				p.lost()
-			}
+			p.lose()
 		}
 		select {
 		case x := <-p.open:
@@ -175,12 +174,19 @@ func (p *pipeline) check() {
 	}
 	heard := p.heard.Load()
 	if heard == p.former && heard < p.before {
-		p.lost()
+		p.lose()
 		p.end()
 		return
 	}
 	p.before, p.former = p.asked.Load(), heard
 	p.watch.Reset(raftTimeout)
+}
+
+// lose says that the connection has failed, unless it was closed here.
+func (p *pipeline) lose() {
+	if !p.isOver() {
+		p.lost()
+	}
 }
 
 func (p *pipeline) isOver() bool {
