@@ -130,13 +130,16 @@ func (p *pipeline) listen() {
 	from := bufio.NewReader(p.conn)
 	for {
 		var a appends.Answer
-		if err := appends.ReadAnswer(from, &a); err != nil {
+		err := appends.ReadAnswer(from, &a)
+		if err != nil {
 			a = appends.Answer{Failure: err.Error()}
 			p.lose()
 		}
 		select {
 		case x := <-p.open:
-			p.heard.Add(1)
+			if err == nil {
+				p.heard.Add(1)
+			}
 			if !p.pass(x, &a) {
 				return
 			}
@@ -215,12 +218,16 @@ func (p *pipeline) Consumer() <-chan raft.AppendFuture { return p.answered }
 //
 // That it has ended is said again. The schedule: it ends by itself, a barrier has
 // raft send something, and that is how raft comes to know; so it is spent, and what
-// had been on its way would wait for raft's timer.
+// had been on its way would wait for raft's timer. Not if there never was an answer:
+// with a follower that takes appends, only not in this form, that would go on for
+// ever, and every time with another barrier in the log.
 func (p *pipeline) Close() error {
 	p.stop()
 	p.end()
 	p.tasks.Wait()
-	notify(p.news.changed)
+	if p.heard.Load() > 0 {
+		notify(p.news.changed)
+	}
 	return nil
 }
 
