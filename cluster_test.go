@@ -94,7 +94,7 @@ func trouble(c *imdgotest.Cluster, rounds int, random *rand.Rand) {
 		if random.IntN(3) == 0 {
 			victim = c.Followers()[0].Name
 		}
-		switch random.IntN(3) {
+		switch random.IntN(4) {
 		case 0:
 			c.Kill(victim)
 			doze(random, 4*time.Second)
@@ -103,6 +103,13 @@ func trouble(c *imdgotest.Cluster, rounds int, random *rand.Rand) {
 			c.Isolate(victim)
 			doze(random, 6*time.Second)
 			c.Heal()
+		case 2:
+			for range 30 {
+				for _, other := range c.Nodes() {
+					c.Reset(victim, other.Name)
+				}
+				doze(random, 200*time.Millisecond)
+			}
 		default:
 			cutSome(c, victim, random)
 			doze(random, 6*time.Second)

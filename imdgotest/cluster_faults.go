@@ -22,6 +22,9 @@ func (c *Cluster) Partition(groups ...[]string) { c.fabric.Partition(groups...) 
 // Heal ends every cut, isolation and partition, see [Net.Heal].
 func (c *Cluster) Heal() { c.fabric.Heal() }
 
+// Reset resets the connections between two nodes, see [Net.Reset].
+func (c *Cluster) Reset(a, b string) { c.fabric.Reset(a, b) }
+
 // Delay makes everything between two nodes take d longer, see [Net.Delay].
 func (c *Cluster) Delay(a, b string, d time.Duration) { c.fabric.Delay(a, b, d) }
 

@@ -85,3 +85,25 @@ func (n *Net) Revive(node string) {
 		delete(n.lives, node)
 	}
 }
+
+// Reset resets every connection between two nodes, at both ends, as a router does that has forgotten
+// them. New ones can be made at once. What a cut holds back of them is lost.
+func (n *Net) Reset(a, b string) {
+	for _, c := range n.between(a, b) {
+		c.end(syscall.ECONNRESET, true)
+	}
+}
+
+// between returns all ends of the connections between two nodes.
+func (n *Net) between(a, b string) (conns []*conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, l := range n.lives {
+		for c := range l.conns {
+			if c.link == (edge{a, b}) || c.link == (edge{b, a}) {
+				conns = append(conns, c)
+			}
+		}
+	}
+	return conns
+}

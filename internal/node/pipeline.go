@@ -35,6 +35,7 @@ const (
 // another one has replaced comes upon it.
 type pipeline struct {
 	conn net.Conn
+	lost func() // called when the connection has failed, before raft can know
 	news *news
 	stop func() bool // ends the wait for the life's end
 
@@ -51,8 +52,9 @@ type pipeline struct {
 	answered chan raft.AppendFuture
 	asked    atomic.Uint64 // how many requests have been sent
 	heard    atomic.Uint64 // and answered
-	before   uint64        // asked, when this was last looked at
-	watch    *time.Timer   // that looks
+	watch    *time.Timer   // looks at these, and notes
+	before   uint64        // asked
+	former   uint64        // and heard
 
 	due   atomic.Pointer[place] // what the follower should know
 	wake  chan struct{}         // when it may be told
@@ -61,17 +63,17 @@ type pipeline struct {
 	tasks sync.WaitGroup
 }
 
-func newPipeline(life context.Context, conn net.Conn, news *news) *pipeline {
-	p := &pipeline{conn: conn, news: news,
+func newPipeline(life context.Context, conn net.Conn, lost func(), news *news) *pipeline {
+	p := &pipeline{conn: conn, lost: lost, news: news,
 		turn: make(chan struct{}, 1), to: bufio.NewWriterSize(conn, pipelineBuffer),
 		open: make(chan *exchange, pipelineDepth), answered: make(chan raft.AppendFuture),
 		wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	p.watch = time.AfterFunc(time.Hour, p.check)
 	p.watch.Reset(raftTimeout)
+	news.add(p) // before anything that may end it, and so remove it
 	p.stop = context.AfterFunc(life, p.end)
 	p.tasks.Go(p.tellOn)
 	p.tasks.Go(p.listen)
-	news.add(p)
 	return p
 }
 
@@ -100,6 +102,7 @@ func (p *pipeline) send(args *raft.AppendEntriesRequest, resp *raft.AppendEntrie
 	}
 	p.asked.Add(1)
 	if err := p.write(args); err != nil {
+		p.lose()
 		p.end()
 		return nil, err
 	}
@@ -127,12 +130,16 @@ func (p *pipeline) listen() {
 	from := bufio.NewReader(p.conn)
 	for {
 		var a appends.Answer
-		if err := appends.ReadAnswer(from, &a); err != nil {
+		err := appends.ReadAnswer(from, &a)
+		if err != nil {
 			a = appends.Answer{Failure: err.Error()}
+			p.lose()
 		}
 		select {
 		case x := <-p.open:
-			p.heard.Add(1)
+			if err == nil {
+				p.heard.Add(1)
+			}
 			if !p.pass(x, &a) {
 				return
 			}
@@ -142,12 +149,14 @@ func (p *pipeline) listen() {
 	}
 }
 
-// pass gives raft an answer. False means that none is wanted any more.
+// pass gives raft an answer. False means that none is wanted any more. What failed
+// is no success, whatever else is said: raft does not look at the error.
 func (p *pipeline) pass(x *exchange, a *appends.Answer) bool {
-	*x.response = a.AppendEntriesResponse
 	if a.Failure != "" {
 		x.err = errors.New(a.Failure)
+		a.Success = false
 	}
+	*x.response = a.AppendEntriesResponse
 	close(x.done)
 	select {
 	case p.answered <- x:
@@ -157,20 +166,39 @@ func (p *pipeline) pass(x *exchange, a *appends.Answer) bool {
 	}
 }
 
-// check looks whether all that had been asked a while ago has been answered. (A
-// deadline for each request would cost more than all else that is done for it here.)
+// check looks whether anything has been answered since the last time, if there was
+// something to answer. (A deadline for each request would cost more than all else
+// that is done for it here.) A follower whose disk takes three seconds for each of
+// two requests answers in time: raft's own deadline, too, begins with the answer to
+// the former one.
 func (p *pipeline) check() {
-	select {
-	case <-p.ended:
+	if p.isOver() {
 		return
-	default:
 	}
-	if p.heard.Load() < p.before {
+	heard := p.heard.Load()
+	if heard == p.former && heard < p.before {
+		p.lose()
 		p.end()
 		return
 	}
-	p.before = p.asked.Load()
+	p.before, p.former = p.asked.Load(), heard
 	p.watch.Reset(raftTimeout)
+}
+
+// lose says that the connection has failed, unless it was closed here.
+func (p *pipeline) lose() {
+	if !p.isOver() {
+		p.lost()
+	}
+}
+
+func (p *pipeline) isOver() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // end makes an end of it, and waits for nothing.
@@ -187,10 +215,19 @@ func (p *pipeline) end() {
 func (p *pipeline) Consumer() <-chan raft.AppendFuture { return p.answered }
 
 // Close implements raft.AppendPipeline.
+//
+// That it has ended is said again. The schedule: it ends by itself, a barrier has
+// raft send something, and that is how raft comes to know; so it is spent, and what
+// had been on its way would wait for raft's timer. Not if there never was an answer:
+// with a follower that takes appends, only not in this form, that would go on for
+// ever, and every time with another barrier in the log.
 func (p *pipeline) Close() error {
 	p.stop()
 	p.end()
 	p.tasks.Wait()
+	if p.heard.Load() > 0 {
+		notify(p.news.changed)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,7 +34,7 @@ func pipelineTo(t *testing.T, life context.Context, n *news) (*pipeline, *follow
 	f := &follower{conn: there, answer: func(q *raft.AppendEntriesRequest) (appends.Answer, bool) {
 		return appends.Answer{AppendEntriesResponse: raft.AppendEntriesResponse{Term: q.Term, Success: true}}, true
 	}}
-	p := newPipeline(life, here, n)
+	p := newPipeline(life, here, func() {}, n)
 	var running sync.WaitGroup
 	running.Go(func() { f.run(t) })
 	running.Go(func() { // plays raft
@@ -173,6 +174,11 @@ func TestAPipelineEnds(t *testing.T) {
 			return a, true
 		}, 0, false},
 		"a failure": {func(q *raft.AppendEntriesRequest) (appends.Answer, bool) { return appends.Answer{Failure: "no"}, true }, 0, false},
+		"a success that failed": {func(q *raft.AppendEntriesRequest) (appends.Answer, bool) {
+			a := success(q)
+			a.Failure = "no"
+			return a, true
+		}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -185,6 +191,9 @@ func TestAPipelineEnds(t *testing.T) {
 				time.Sleep(c.after)
 				if p.over() == c.goesOn {
 					t.Fatalf("it goes on: %v", !c.goesOn)
+				}
+				if strings.Contains(name, "fail") && x.Response().Success {
+					t.Error("raft takes it for a success")
 				}
 				if name == "a failure" && (x.Error() == nil || x.Error().Error() != "no") {
 					t.Errorf("it failed with %v", x.Error())
@@ -219,4 +228,78 @@ func TestAnAnswerThatNobodyAskedFor(t *testing.T) {
 			t.Error("it goes on")
 		}
 	})
+}
+
+// The schedule: the follower's answer to the dial is followed by the end of the
+// connection, before newPipeline has returned. A pipeline that is noted only then is
+// noted for as long as the life lasts, with its buffer.
+func TestAPipelineThatHasEndedIsForgotten(t *testing.T) {
+	over, end := context.WithCancel(t.Context())
+	end()
+	for range 2000 {
+		n := newNews()
+		here, there := net.Pipe()
+		_ = there.Close()
+		p := newPipeline(over, here, func() {}, n)
+		<-p.ended
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if len(n.pipelines) != 0 {
+			t.Fatal("it is still told of what is committed")
+		}
+	}
+}
+
+// A follower that is slow, and answers, has two requests waiting all the time. Each
+// answer is in time, counted from the one before.
+func TestAPipelineToASlowDiskGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := pipelineTo(t, t.Context(), newNews())
+		var stopped atomic.Bool
+		f.answer = func(q *raft.AppendEntriesRequest) (appends.Answer, bool) {
+			time.Sleep(raftTimeout * 3 / 5)
+			return appends.Answer{AppendEntriesResponse: raft.AppendEntriesResponse{Term: q.Term, Success: true}}, !stopped.Load()
+		}
+		for n := range uint64(50) {
+			if _, err := p.AppendEntries(request(n), new(raft.AppendEntriesResponse)); err != nil {
+				t.Fatalf("request %d: %v", n, err)
+			}
+		}
+		stopped.Store(true)
+		if time.Sleep(4 * raftTimeout); !p.over() {
+			t.Error("it goes on when there are no more answers")
+		}
+	})
+}
+
+// Raft has to send again what was on its way when a pipeline ended, and can only
+// once it has closed it. With a follower that answers no pipeline there is no hurry.
+func TestRaftIsStirredWhenItHasClosedAPipeline(t *testing.T) {
+	for name, answers := range map[string]int{"after an answer": 1, "without any": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNews()
+				p, f := pipelineTo(t, t.Context(), n)
+				<-n.changed // it is there
+				for range answers {
+					if _, err := p.AppendEntries(request(0), new(raft.AppendEntriesResponse)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				synctest.Wait()
+				_ = f.conn.Close()
+				if !p.over() {
+					t.Error("it goes on")
+				}
+				<-n.changed // it has ended
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+				if stirred := len(n.changed) > 0; stirred != (answers > 0) {
+					t.Errorf("something is said: %v", stirred)
+				}
+			})
+		})
+	}
 }

@@ -321,7 +321,8 @@ func (r *round) untilDue() time.Duration {
 	if !ok {
 		return time.Hour
 	}
-	left := min(due, r.stamped+heartbeat) - r.clock.now()
+	now := r.clock.now()
+	left := min(due, min(r.stamped, now)+heartbeat) - now // a stamp may be ahead of this clock
 	return max(time.Duration(left)+time.Millisecond, dueLeast)
 }
 

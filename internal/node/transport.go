@@ -30,12 +30,17 @@ func (t transport) SetHeartbeatHandler(take func(raft.RPC)) {
 }
 
 // AppendEntriesPipeline implements raft.Transport.
+//
+// When its connection fails, those that raft keeps for later go as well, of which the
+// ones to that node are no better. The schedule: a router forgets all connections;
+// raft, without the pipeline, takes the next one, which fails, too, and waits for its
+// timer; and there may be another one. (Raft can only close those to all nodes.)
 func (t transport) AppendEntriesPipeline(_ raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
 	conn, err := t.dial(target, raftTimeout)
 	if err != nil {
 		return nil, err
 	}
-	return newPipeline(t.life, conn, t.news), nil
+	return newPipeline(t.life, conn, t.CloseStreams, t.news), nil
 }
 
 // appendMost is what the entries of one append take beyond the first: raft would
