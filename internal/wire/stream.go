@@ -13,7 +13,8 @@ const (
 	// streamDialLimit caps connecting and preamble. Raft asks for its transport timeout, 10 s as a rule, and a replication
 	// goroutine that waits that long for a dead host is late when the host is back.
 	streamDialLimit = time.Second
-	// streamWriteLimit is how long a peer may leave a write of raft's, at most 256 KiB, unread.
+	// streamWriteLimit is how long a peer may leave a write of raft's unread: a buffer of 64 or 256 KiB, or the data of one
+	// large entry.
 	streamWriteLimit = 10 * time.Second
 	// streamCloseLimit is how long Close waits for raft's handlers.
 	streamCloseLimit = time.Second

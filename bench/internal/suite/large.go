@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/inelpandzic/imdgo/bench/internal/load"
 	"github.com/inelpandzic/imdgo/bench/internal/report"
@@ -19,6 +20,9 @@ func caseLarge(entries uint64) string {
 	}
 	return fmt.Sprintf("%s/%d", CaseLarge, entries)
 }
+
+// largeLeast is long enough for collections of a large heap to be felt.
+const largeLeast = 4 * time.Second
 
 // large measures the same writes on few keys, and on all of many.
 func (r *Run) large(ctx context.Context, c *cluster, round int) error {
@@ -37,7 +41,7 @@ func (r *Run) large(ctx context.Context, c *cluster, round int) error {
 		if _, err := c.load(ctx, leader, spec); err != nil { // to warm up
 			return err
 		}
-		spec.For *= 2 // long enough for collections of a large heap
+		spec.For = max(2*spec.For, largeLeast)
 		if err := r.profile(ctx, c, caseLarge(keys), leader, true); err != nil {
 			return err
 		}
