@@ -123,7 +123,7 @@ func (x *index) step(s *sequence, scratch []*Entry) []*Entry {
 			x.move(m, e)
 		}
 	}
-	clear(scratch) // or they would be kept alive
+	clear(scratch[:cap(scratch)]) // or they would be kept alive, also those of an earlier round
 	return scratch[:0]
 }
 

@@ -64,6 +64,11 @@ func TestTheIndexIsMadeAnewBehindReaders(t *testing.T) {
 	}
 	close(stop)
 	readers.Wait()
+	for _, e := range m.scratch[:cap(m.scratch)] {
+		if e != nil {
+			t.Fatalf("%s is held on to after the index has been made", e.Key())
+		}
+	}
 }
 
 // What a map took for a million entries is given back when a thousand are left.
