@@ -136,6 +136,26 @@ func TestNothingIsDoneWithAStateThatIsNotThere(t *testing.T) {
 	}
 }
 
+// The schedule: both states fit, an entry makes the former one larger, and with it the
+// stamp of that entry would be gone before this node has taken note of it.
+func TestTheStampOfTheEntryThatHadTheStateDroppedIsHeard(t *testing.T) {
+	b := newReceiver(t, 1_000_000)
+	if _, err := b.comes(500, 3).Write(sent(t, 4)); err != nil {
+		t.Fatal(err)
+	}
+	b.votes = true
+	if b.emptied.Load() {
+		t.Fatal("the former state was dropped before")
+	}
+	b.Apply(entryAt(6))
+	if !b.emptied.Load() || b.at.index != 6 {
+		t.Fatalf("it was dropped: %v, at %+v", b.emptied.Load(), b.at)
+	}
+	if a := b.clock.anchor.Load(); a == nil || a.stamp != 6 {
+		t.Errorf("the clock goes by %+v", a)
+	}
+}
+
 // What this node has promised must stay as it is: raft removes the log for a state.
 func TestWhileThereIsNoStateTheLogDoesNotChange(t *testing.T) {
 	b := newReceiver(t, 1_000_000)

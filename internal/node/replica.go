@@ -71,9 +71,9 @@ func (r *replica) Apply(log *raft.Log) any {
 		r.failed(err)
 		return nil
 	}
-	r.fit(0)
 	r.at.index, r.at.term = log.Index, log.Term
 	r.stamped(r.machine.Clock(), log.Index, log.Term)
+	r.fit(0) // last: it may drop what has been applied, and its clock
 	return nil
 }
 
