@@ -48,3 +48,24 @@ func TestLeadershipGoesToANodeThatStays(t *testing.T) {
 		ok(t, stays.Cache.Set("k", 1))
 	})
 }
+
+// The leader goes, and the next one takes it out, but loses its leadership before that
+// is committed, as the only other node is far away. Nobody says anything to the former
+// leader any more, which has left when it asks.
+func TestWhoeverHasBeenTakenOutMeanwhileHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := imdgotest.NewCluster(t, 3)
+		leader, far := c.Leader(), c.Followers()[0]
+		for _, n := range c.Nodes() {
+			if n != far {
+				c.Delay(n.Name, far.Name, 100*time.Millisecond)
+			}
+		}
+		began := time.Now()
+		c.Leave(leader.Name)
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		c.WaitReady()
+	})
+}

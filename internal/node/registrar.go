@@ -180,6 +180,9 @@ func (l *life) departNow(ctx context.Context) error {
 	}
 	leader, ok := l.leader()
 	if !ok {
+		leader.addr, ok = l.leading(ctx)
+	}
+	if !ok {
 		return ErrNoLeader
 	}
 	a, err := l.askAt(ctx, leader.addr, askLeave)
@@ -187,6 +190,30 @@ func (l *life) departNow(ctx context.Context) error {
 		err = errors.New(a.Reason)
 	}
 	return err
+}
+
+// leading asks around who leads, for a life that hears of no leader.
+//
+// The schedule it is for: a leader logs that this life is out, and steps down before
+// that is committed; the next one commits it, and sends nothing to who is out.
+func (l *life) leading(ctx context.Context) (addr string, ok bool) {
+	for addr, a := range l.survey(ctx, l.addresses(func(raft.Server) bool { return true })).answers {
+		if a.Cluster == l.cluster() && a.Leads {
+			return addr, true
+		}
+	}
+	return "", false
+}
+
+// addresses are those of the servers that are wanted.
+func (l *life) addresses(wanted func(raft.Server) bool) []string {
+	var addrs []string
+	for _, s := range l.servers() {
+		if addr, _, err := wire.SplitAddress(s.Address); err == nil && wanted(s) {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
 }
 
 // errHandedOver says that this node leads no more, and has yet to ask whoever does.
@@ -200,12 +227,7 @@ var errHandedOver = errors.New("leadership has been handed over")
 // them go, until all have tried for as long as they may. If A keeps leadership,
 // it can let B and C go, and is the last.
 func (l *life) handOver(ctx context.Context) error {
-	var addrs []string
-	for _, s := range l.servers() {
-		if addr, _, err := wire.SplitAddress(s.Address); err == nil && s.Suffrage == raft.Voter {
-			addrs = append(addrs, addr)
-		}
-	}
+	addrs := l.addresses(func(s raft.Server) bool { return s.Suffrage == raft.Voter })
 	err := errors.New("no other voter that stays answers")
 	for addr, a := range l.survey(ctx, addrs).answers {
 		if a.Cluster != l.cluster() || a.Closing {
