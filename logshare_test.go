@@ -16,11 +16,7 @@ import (
 // changes, and values as large as the log can take. No write waits for long where
 // the leader is.
 func TestTheLogStaysInItsShare(t *testing.T) {
-	sizes := []int{1 << 10, 64 << 10, 256 << 10, 690_000}
-	if raceDetector { // which takes half a minute for each of the large ones
-		sizes = sizes[:2]
-	}
-	for _, size := range sizes {
+	for _, size := range []int{1 << 10, 64 << 10, 256 << 10, 690_000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := imdgotest.NewCluster(t, 3, imdgotest.With(imdgo.WithMemoryLimit(4<<20)))

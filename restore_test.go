@@ -216,16 +216,11 @@ func (r *resending) stateless() {
 	}
 }
 
-// onStores runs a test with all state in memory, and with data directories, but not
-// under the race detector: it finds there what it finds in memory, and takes as long
-// again as all else.
+// onStores runs a test with all state in memory, and with data directories.
 func onStores(t *testing.T, test func(t *testing.T, opts ...imdgotest.Option)) {
 	t.Run("in memory", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { test(t) })
 	})
-	if raceDetector {
-		return
-	}
 	t.Run("on disk", func(t *testing.T) {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) { test(t, imdgotest.Durable(dir)) })
