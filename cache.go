@@ -103,10 +103,12 @@ func place(s *settings) (node.Config, error) {
 // Network takes them for.
 type nowhere struct{}
 
+// Resolve implements members.Machine: no name has an address here.
 func (nowhere) Resolve(context.Context, string) ([]netip.Addr, error) {
 	return nil, errors.New("a Network of your own is not asked where its addresses are")
 }
 
+// Addresses implements members.Machine.
 func (nowhere) Addresses() ([]netip.Addr, error) { return nil, nil }
 
 func ignoreClosed(err error) error {

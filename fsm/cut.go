@@ -147,11 +147,13 @@ func (c *Cut) WriteTo(to io.Writer) (int64, error) {
 	return counted.n, err
 }
 
+// countingWriter counts what is written through it.
 type countingWriter struct {
 	to io.Writer
 	n  int64
 }
 
+// Write implements io.Writer.
 func (c *countingWriter) Write(b []byte) (int, error) {
 	n, err := c.to.Write(b)
 	c.n += int64(n)

@@ -75,9 +75,13 @@ func (s *slot) resize(room int) { s.tail = append(make([]*Entry, 0, room), s.tai
 // and seldom touched.
 type slotHeap []*slot
 
-func (h slotHeap) Len() int           { return len(h) }
+// Len implements heap.Interface.
+func (h slotHeap) Len() int { return len(h) }
+
+// Less implements heap.Interface: the earliest is the first.
 func (h slotHeap) Less(i, j int) bool { return h[i].number < h[j].number }
 
+// Swap implements heap.Interface.
 func (h slotHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = int32(i), int32(j)

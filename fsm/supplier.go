@@ -133,10 +133,17 @@ func (s suppliers) end() {
 	clear(s)
 }
 
-// The methods of heap.Interface: the longest waiting is the first.
+// Len implements heap.Interface.
+func (s suppliers) Len() int { return len(s) }
 
-func (s suppliers) Len() int           { return len(s) }
+// Less implements heap.Interface: the longest waiting is the first.
 func (s suppliers) Less(i, j int) bool { return s[i].stamp < s[j].stamp }
-func (s suppliers) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
-func (s *suppliers) Push(any)          {} // nobody comes
-func (s *suppliers) Pop() any          { *s = (*s)[:len(*s)-1]; return nil }
+
+// Swap implements heap.Interface.
+func (s suppliers) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+
+// Push implements heap.Interface. Nobody comes.
+func (s *suppliers) Push(any) {}
+
+// Pop implements heap.Interface. Nobody asks who has gone.
+func (s *suppliers) Pop() any { *s = (*s)[:len(*s)-1]; return nil }
